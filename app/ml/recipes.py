@@ -13,6 +13,10 @@ from typing import Any, Literal
 from app.spelling import by_name
 
 Stem = Literal["plain", "deep"]
+Network = Literal["resnet34", "efficientnet-lite0"]
+RESNET34: Network = "resnet34"
+LITE: Network = "efficientnet-lite0"  # that of the first look, whose ImageNet weights come with its package
+NETWORK_NAMES: dict[Network, str] = {RESNET34: "ResNet34", LITE: "EfficientNet-Lite0"}
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Recipe:
     batch_size: int
     phases: tuple[Phase, ...]
     fine_tune_phases: tuple[Phase, ...]
+    network: Network = RESNET34
     networks: int = 1  # trained on the same images from other seeds; the mean of their predictions counts
     folds: int = 0  # additional networks for out-of-sample predictions of the training part
     # in the loss: by class name, `frequency` for higher weights of rare classes, None for equal weights
@@ -176,7 +181,14 @@ RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (_QUICK, _DEFAUL
 
 def takes_weights(recipe: Recipe) -> bool:
     """Whether the recipe is made for a network that has learnt before: it trains the head alone at first."""
-    return recipe.stem == "plain" and any(phase.frozen for phase in recipe.phases)
+    return has_own_weights(recipe) or (
+        recipe.stem == "plain" and any(phase.frozen for phase in recipe.phases)
+    )
+
+
+def has_own_weights(recipe: Recipe) -> bool:
+    """Whether the network's ImageNet weights came with Toploss, so that none are downloaded."""
+    return recipe.network == LITE
 
 
 def early_epochs_of(recipe: Recipe, start: str) -> int:

@@ -15,10 +15,11 @@ from safetensors.torch import load_file
 from torchvision.models import ResNet34_Weights
 
 from app.ml import checkpoints, imagenet
+from app.ml.backbone import LITE_NORMALISATION, lite0
 from app.ml.batches import IMAGENET, Normalisation
 from app.ml.errors import WeightsUnavailable
-from app.ml.network import build_model, set_stem
-from app.ml.recipes import StartFrom
+from app.ml.network import build_model, cut_lite0, set_stem
+from app.ml.recipes import LITE, NETWORK_NAMES, RESNET34, Network, StartFrom
 
 ADVICE = (  # ends the message of every WeightsUnavailable
     "Set TOPLOSS_WEIGHTS=none to start from random weights, or to the path of a .safetensors or .pth file of "
@@ -30,9 +31,12 @@ _BODY = {"conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "layer3": "6", 
 
 
 def load_start(
-    model: torch.nn.Module, start: StartFrom, class_names: tuple[str, ...]
+    model: torch.nn.Module,
+    start: StartFrom,
+    class_names: tuple[str, ...],
+    network: Network = RESNET34,
 ) -> tuple[Normalisation | None, str]:
-    """Fill `model`, fastai's body and head, with the weights of `start`.
+    """Fill `model`, fastai's body and head of a `network`, with the weights of `start`.
 
     The model has torchvision's stem unless the start is "none". Returns the normalisation of the weights
     (None for random weights, where the data determine it) and a sentence for people. A head is loaded only if
@@ -42,6 +46,13 @@ def load_start(
     if start.kind == "none":
         because = f": {start.why}" if start.why else ""
         return None, f"The network starts from random weights{because}."
+    if start.kind == "imagenet" and network == LITE:
+        body = cut_lite0(lite0(pretrained=True))
+        model[0].load_state_dict(body.state_dict())  # type: ignore[index]
+        return (
+            LITE_NORMALISATION,
+            f"The network's body starts from the ImageNet weights of {NETWORK_NAMES[LITE]}.",
+        )
     if start.kind == "imagenet":
         path = start.path or obtain_imagenet(imagenet.torch_cache())
         _fill(model, _read_file(path), str(path), with_head=False)
@@ -56,10 +67,11 @@ def load_start(
         what = "The network" if same else "The network's body (the classes differ)"
         return parent.normalisation, f"{what} starts from the model before it."
     state = _read_file(start.path)
-    if _DEEP in state:
+    if _DEEP in state and network == RESNET34:
         set_stem(model, "deep")
-    head = _fill(model, state, str(start.path), with_head=True)
-    return IMAGENET, f"The network{'' if head else chr(39) + 's body'} starts from {start.path.name}."
+    head = _fill(model, state, str(start.path), with_head=True, network=network)
+    normalisation = LITE_NORMALISATION if network == LITE else IMAGENET
+    return normalisation, f"The network{'' if head else chr(39) + 's body'} starts from {start.path.name}."
 
 
 def obtain_imagenet(
@@ -106,7 +118,14 @@ def _read_file(path: Path) -> Mapping[str, torch.Tensor]:
     return loaded
 
 
-def _fill(model: torch.nn.Module, state: Mapping[str, torch.Tensor], origin: str, *, with_head: bool) -> bool:
+def _fill(
+    model: torch.nn.Module,
+    state: Mapping[str, torch.Tensor],
+    origin: str,
+    *,
+    with_head: bool,
+    network: Network = RESNET34,
+) -> bool:
     """Load the body and, with `with_head`, a fitting head; return whether the head was loaded."""
     own = model.state_dict()
     fitting = {
@@ -119,7 +138,8 @@ def _fill(model: torch.nn.Module, state: Mapping[str, torch.Tensor], origin: str
     missing = body - fitting.keys()
     if missing:
         raise WeightsUnavailable(
-            f"{origin} is no ResNet34: {len(missing)} of {len(body)} tensors are missing. {ADVICE}"
+            f"{origin} is no {NETWORK_NAMES[network]}: {len(missing)} of {len(body)} tensors are missing. "
+            f"{ADVICE}"
         )
     broken = sum(not bool(torch.isfinite(fitting[name]).all()) for name in body)
     if broken:

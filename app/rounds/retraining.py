@@ -18,7 +18,7 @@ from app.review.how_decided import how_decided
 from app.review.log import is_answer
 from app.review.models import Decision, SampleReview
 from app.training.models import Run
-from app.training.recipes import choose_recipe, edit, recipe_of
+from app.training.recipes import choose_recipe, edit, recipe_of, with_network
 from app.training.requesting import request_run
 from app.training.runs import finished_run, get_run, is_training, unfinished
 from app.training.starts import choose_start, facts_of_start, weights_of
@@ -91,13 +91,14 @@ def retrain(
     parent = _parent(session, dataset_id, parent_id)
     begins = choose_start(start, setting=weights, parent=True)
     chosen = choose_recipe(recipe) if recipe else recipe_of(parent.recipe)
+    names = class_names(session, dataset_id=dataset_id)
+    edited = edit(chosen, changes or {}, start=begins, class_names=names)
+    chosen = with_network(chosen, edited.network)
     run = request_run(
         session,
         dataset_id=dataset_id,
         version_id=version.id,
-        recipe=edit(
-            chosen, changes or {}, start=begins, class_names=class_names(session, dataset_id=dataset_id)
-        ),
+        recipe=edited,
         weights=weights_of(begins, setting=weights, recipe=chosen),
         parent_id=parent.id if begins == "parent" else None,
         seed=seed,

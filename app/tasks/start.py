@@ -3,7 +3,7 @@
 from app.jobs.engine import JobContext
 from app.ml.errors import WeightsUnavailable
 from app.ml.imagenet import MEGABYTES
-from app.ml.recipes import StartFrom
+from app.ml.recipes import StartFrom, has_own_weights, recipe_from_json
 from app.ml.weights import ADVICE, obtain_imagenet
 from app.training.models import Run
 from app.training.phases import DOWNLOADS
@@ -22,7 +22,7 @@ def settle_start(context: JobContext, started: Run, *, has_begun: bool) -> Start
     start = StartFrom.from_setting(started.weights)
     if start.kind == "none":
         return StartFrom("none", why=str(started.facts.get(WHY, "")))
-    if start.kind == "file":
+    if start.kind == "file" or has_own_weights(recipe_from_json(started.recipe)):
         return start
     try:
         path = obtain_imagenet(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.errors import Invalid
-from app.ml.recipes import Phase, Recipe
+from app.ml.recipes import LITE, RESNET34, Phase, Recipe
 from app.spelling import places_of
 
 Kind = Literal["whole", "number", "switch", "choice", "weights"]
@@ -36,6 +36,7 @@ class Field:
     choices: tuple[str, ...] = ()
     from_nothing: bool = False  # only used if the network starts from random weights
     early: bool = False  # or from weights that the recipe is made for
+    anew: bool = False  # not used if the network continues its parent's
 
     @property
     def range(self) -> str:
@@ -150,6 +151,15 @@ FIELDS = (
         "epochs",
         from_nothing=True,
         early=True,
+    ),
+    Field(
+        "network",
+        "Network",
+        "resnet34, or efficientnet-lite0: a small one whose ImageNet weights came with Toploss.",
+        "Images",
+        "choice",
+        choices=(RESNET34, LITE),
+        anew=True,
     ),
     Field(
         "stem",

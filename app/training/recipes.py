@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import Invalid
-from app.ml.recipes import RECIPES, Phase, Recipe, recipe_from_json, takes_weights
+from app.ml.recipes import NETWORK_NAMES, RECIPES, Network, Phase, Recipe, recipe_from_json, takes_weights
 from app.spelling import by_name
 from app.training.fields import (
     BY_NAME,
@@ -59,7 +59,7 @@ def edit(
     Only the phases of a run with this start are changed. Raises Invalid, naming the field and its allowed
     values.
     """
-    start = begins(start, recipe)
+    start = begins(start, with_network(recipe, changes.get("network")))
     tunes = start == "parent"
     before = values_of(recipe, tunes=tunes)
     asked = {
@@ -88,6 +88,12 @@ def edit(
         )
     _check_early(edited)
     return edited
+
+
+def with_network(recipe: Recipe, network: object) -> Recipe:
+    """The recipe with another network, if that is one; the network decides what the start `auto` is."""
+    known: Network | None = next((name for name in NETWORK_NAMES if name == network), None)
+    return dataclasses.replace(recipe, network=known) if known else recipe
 
 
 def differences(stored: Mapping[str, Any], *, start: str) -> tuple[ChangedValue, ...]:
@@ -138,6 +144,8 @@ def misses_classes(recipe: Recipe, class_names: Sequence[str]) -> bool:
 
 
 def _is_used(field: Field, start: Start, recipe: Recipe) -> bool:
+    if field.anew:
+        return start != "parent"
     if start == "none" or not field.from_nothing:
         return True
     return field.early and start != "parent" and takes_weights(recipe)
@@ -147,6 +155,8 @@ def _known(name: str, start: Start, recipe: Recipe) -> Field:
     field = BY_NAME.get(name)
     if field is None:
         raise Invalid(f"A recipe has no field “{name[:40]}”; it has {', '.join(BY_NAME)}.")
+    if field.anew and start == "parent":
+        raise Invalid(f"{field.label} ({field.name}) is the parent's; choose another start to change it.")
     if not _is_used(field, start, recipe):
         raise Invalid(
             f"{field.label} ({field.name}) can be changed only for a network that starts from random "

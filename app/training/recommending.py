@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.datasets.coverage import listed
 from app.datasets.models import LabelClass, Sample
 from app.ml.imagenet import MEGABYTES
-from app.ml.recipes import RECIPES, Recipe
+from app.ml.recipes import LITE, NETWORK_NAMES, RECIPES, RESNET34, Recipe, has_own_weights
 from app.training.pace import Estimate, Paces, measure_paces
 from app.training.recipes import edit
 from app.training.starts import Start, Weights, begins, choose_start
@@ -26,6 +26,7 @@ _STEPS = 1500  # of the optimiser that a network needs to learn photographs from
 _FEWEST_EPOCHS = 3
 _LIKELY = 1.5  # times the least time: up to this one number says enough
 _MEASURED = 4000  # images whose sizes are looked at
+Changes = dict[str, int | str]  # of fields of a recipe
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Recommendation:
     """A recipe with changes, and why."""
 
     recipe: str
-    changes: dict[str, int]  # fields of the recipe
+    changes: Changes  # fields of the recipe
     edited: Recipe  # the recipe with these
     start: Start
     shape: Shape
@@ -99,22 +100,30 @@ def recommend(
 
 def _choose(
     shape: Shape, paces: Paces, *, has_weights: bool, starting: Weights, start: Start
-) -> tuple[str, dict[str, int], str]:
+) -> tuple[str, Changes, str]:
     if shape.side <= SMALL:
         return "default", {}, "These images are small, and the recipe is made for few pixels."
+    tuned = 12 if shape.train < 1000 else 8 if shape.train < 10_000 else 4  # noqa: PLR2004
     if has_weights:
-        epochs = 12 if shape.train < 1000 else 8 if shape.train < 10_000 else 4  # noqa: PLR2004
-        changes = _affordable("photos", SIZES, shape, paces, start, {"epochs": epochs})
+        changes = _affordable("photos", SIZES, shape, paces, start, {"epochs": tuned})
         return (
             "photos",
             changes,
             "A model that knows other photographs learns the classes from few of these.",
         )
+    why = f" ({starting.offer.why})" if starting.offer.why else ""
+    if start == "auto":
+        changes = _affordable("photos", SIZES, shape, paces, start, {"network": LITE, "epochs": tuned})
+        reason = (
+            f"There are no ImageNet weights of {NETWORK_NAMES[RESNET34]}{why}; those of the smaller "
+            f"{NETWORK_NAMES[LITE]} came with Toploss, and a model that knows other photographs learns the "
+            "classes from few of these."
+        )
+        return "photos", changes, reason
     epochs = min(60, max(18, -(-_STEPS * 32 // max(1, shape.train))))
     changes = _affordable(
         "default", RANDOM_SIZES, shape, paces, "none", {"batch_size": 32, "early_size": 64, "epochs": epochs}
     )
-    why = f" ({starting.offer.why})" if starting.offer.why else ""
     lead = "It starts from random weights" if start == "none" else f"There are no ImageNet weights{why}"
     reason = (
         f"{lead}, and from random ones a model learns little from photographs unless there are many; the "
@@ -124,8 +133,8 @@ def _choose(
 
 
 def _affordable(
-    name: str, sizes: tuple[int, ...], shape: Shape, paces: Paces, start: Start, changes: dict[str, int]
-) -> dict[str, int]:
+    name: str, sizes: tuple[int, ...], shape: Shape, paces: Paces, start: Start, changes: Changes
+) -> Changes:
     """The changes with the largest image size for which there is time; in the end with fewer epochs.
 
     There is time if the machine has nothing else to do: whatever runs beside it for a while must not change
@@ -144,12 +153,12 @@ def _affordable(
     estimate = _expect(name, least, shape, paces, start)
     share = PATIENT / estimate.idle if estimate else 1.0
     frozen = sum(phase.epochs for phase in RECIPES[name].phases if phase.frozen)
-    epochs = int((frozen + changes["epochs"]) * share) - frozen
+    epochs = int((frozen + int(changes["epochs"])) * share) - frozen
     return least | {"epochs": max(_FEWEST_EPOCHS, epochs)}
 
 
 def _expect(
-    name: str, changes: Mapping[str, int], shape: Shape, paces: Paces, start: Start
+    name: str, changes: Mapping[str, int | str], shape: Shape, paces: Paces, start: Start
 ) -> Estimate | None:
     edited = edit(RECIPES[name], changes, start=start, class_names=())
     return paces.expect(edited, start=begins(start, edited), images=shape.train, samples=shape.images)
@@ -183,6 +192,8 @@ def _words(edited: Recipe, name: str, shape: Shape, start: str, estimate: Estima
 
 
 def _start_words(start: Start, edited: Recipe, starting: Weights, *, has_weights: bool) -> str:
+    if has_own_weights(edited):
+        return f"ImageNet start of {NETWORK_NAMES[edited.network]}"
     if begins(start, edited) == "none" or not has_weights:
         return "random start"
     if start == "file":

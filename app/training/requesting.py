@@ -12,12 +12,12 @@ from app.datasets.catalog import class_names, lock_dataset, refuse_archived
 from app.datasets.gold import get_gold_part
 from app.errors import Conflict, Invalid, NotNow
 from app.jobs import requests as jobs
-from app.ml.recipes import Recipe, to_json
+from app.ml.recipes import RESNET34, Recipe, to_json
 from app.training import first_looks
 from app.training.models import FIRST_LOOK, OWN_MODEL, Run
 from app.training.numbers import next_number
 from app.training.pace import BEFORE
-from app.training.recipes import choose_recipe, edit
+from app.training.recipes import choose_recipe, edit, with_network
 from app.training.runs import NETWORK_DELETED, OWN_TASK, RESUMABLE, TASK, get_run, refuse_without_network
 from app.training.starts import choose_start, facts_of_start, weights_of
 
@@ -43,9 +43,11 @@ def request_run(
     """
     lock_dataset(session, dataset_id=dataset_id)
     refuse_archived(session, dataset_id=dataset_id)
+    parent = get_run(session, run_id=parent_id, dataset_id=dataset_id) if parent_id else None
+    if parent:  # it goes on with the parent's network
+        recipe = with_network(recipe, parent.recipe.get("network", RESNET34))
     asked: dict[str, Any] = json.loads(to_json(recipe))  # in the form that the database returns
     stored = "parent" if parent_id else weights
-    parent = get_run(session, run_id=parent_id, dataset_id=dataset_id) if parent_id else None
     if parent:
         refuse_without_network(parent)
     if parent and recipe.folds and parent.recipe["folds"] != recipe.folds:
@@ -100,16 +102,14 @@ def train_anew(
     Raises Invalid for an invalid recipe, change or start, and the errors of `request_run`.
     """
     begins, chosen = choose_start(start, setting=weights, parent=False), choose_recipe(recipe)
+    names = class_names(session, dataset_id=dataset_id)
+    edited = edit(chosen, changes or {}, start=begins, class_names=names)
+    chosen = with_network(chosen, edited.network)
     return request_run(
         session,
         dataset_id=dataset_id,
         version_id=version_id,
-        recipe=edit(
-            chosen,
-            changes or {},
-            start=begins,
-            class_names=class_names(session, dataset_id=dataset_id),
-        ),
+        recipe=edited,
         weights=weights_of(begins, setting=weights, recipe=chosen),
         parent_id=None,
         seed=seed,

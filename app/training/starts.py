@@ -6,7 +6,7 @@ from typing import Literal
 
 from app.errors import Invalid
 from app.ml.imagenet import MEGABYTES, Offer, offer
-from app.ml.recipes import Recipe, StartFrom, takes_weights
+from app.ml.recipes import Recipe, StartFrom, has_own_weights, recipe_from_json, takes_weights
 from app.settings import Settings
 from app.training.models import Run
 
@@ -48,7 +48,12 @@ def starts(*, setting: str, parent: bool) -> tuple[Start, ...]:
 
 
 def begins(start: Start, recipe: Recipe) -> Start:
-    """The start with `auto` settled as far as the recipe alone settles it: `none` if it is made for that."""
+    """The start with `auto` settled as far as the recipe alone settles it.
+
+    It is `imagenet` for a network whose weights came with Toploss, `none` for a recipe that is made for that.
+    """
+    if start == "auto" and has_own_weights(recipe):
+        return "imagenet"
     return "none" if start == "auto" and not takes_weights(recipe) else start
 
 
@@ -68,6 +73,8 @@ def requested_start(run: Run, settings: Settings) -> str:
     """Where a run that has just been requested will start, for people."""
     if run.weights == "none":
         return f"random weights: {run.facts[WHY]}" if run.facts.get(WHY) else "random weights"
+    if run.weights == "imagenet" and has_own_weights(recipe_from_json(run.recipe)):
+        return "ImageNet weights, which came with Toploss"
     if run.weights in ("auto", "imagenet"):
         found = weights_now(settings).offer
         return (

@@ -51,6 +51,8 @@ def test_a_change_that_is_allowed_is_what_the_recipe_then_has(changes, name, sta
     assume(
         start == "parent" or name != "photos"
     )  # whose first image size goes with the others, as from nothing
+    if start == "parent":
+        changes.pop("network", None)
     edited = edit(RECIPES[name], changes, start=start, class_names=PETS)
     now = values_of(edited, tunes=start == "parent")
     for field, value in changes.items():
@@ -99,6 +101,11 @@ def test_a_refusal_names_the_field_and_its_range(field, value, sentence):
 def test_an_unknown_field_is_refused_with_those_there_are():
     with pytest.raises(Invalid, match="no field “momentum”; it has frozen_epochs, "):
         edit(RECIPES["default"], {"momentum": 0.9}, start="none", class_names=PETS)
+
+
+def test_a_network_that_goes_on_stays_what_it_is():
+    with pytest.raises(Invalid, match="Network \\(network\\) is the parent's"):
+        edit(RECIPES["photos"], {"network": "efficientnet-lite0"}, start="parent", class_names=PETS)
 
 
 def test_what_means_nothing_without_random_weights_is_not_offered_and_refused():

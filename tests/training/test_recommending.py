@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.datasets.models import Sample
 from app.db.engine import Database
 from app.ml.imagenet import Offer
-from app.ml.recipes import RECIPES, early_epochs_of
+from app.ml.recipes import LITE, RECIPES, early_epochs_of
 from app.training.models import FIRST_LOOK, Epoch, Run
 from app.training.numbers import next_number
 from app.training.pace import Measured, Paces, epoch_sizes
@@ -82,12 +82,16 @@ def test_the_recommended_training_of_some_photographs_is_affordable(images):
     assert (name, changes["image_size"] >= 128, seconds < PATIENT) == ("photos", True, True)
 
 
-def test_without_weights_photographs_get_more_pixels_and_steps_than_small_images():
-    for weights, start in ((Weights("auto", ABSENT), "auto"), (Weights("none", HERE), "none")):
-        name, changes = choose(photographs(400), USUAL, weights=weights, start=start)
-        assert name == "default"
-        assert changes["image_size"] > RECIPES["default"].image_size
-        assert changes["epochs"] > 18
+def test_from_random_weights_photographs_get_more_pixels_and_steps_than_small_images():
+    name, changes = choose(photographs(400), USUAL, weights=Weights("none", HERE), start="none")
+    assert name == "default"
+    assert changes["image_size"] > RECIPES["default"].image_size
+    assert changes["epochs"] > 18
+
+
+def test_without_weights_of_the_usual_network_photographs_get_one_whose_weights_came_with_toploss():
+    name, changes = choose(photographs(400), USUAL, weights=Weights("auto", ABSENT), start="auto")
+    assert (name, changes["network"]) == ("photos", LITE)
 
 
 @pytest.mark.parametrize("start", ["auto", "imagenet", "/models/a.pth"])
@@ -145,8 +149,8 @@ def test_one_line_says_what_is_recommended_and_how_long_it_takes(database: Datab
 def test_it_says_why_there_are_no_weights(database: Database, photos: Made) -> None:
     with database.read() as session:
         told = advise(session, photos, ABSENT)
-        assert "random start" in told.words
-        assert "There are no ImageNet weights (no internet)" in told.reason
+        assert "ImageNet start of EfficientNet-Lite0" in told.words
+        assert "There are no ImageNet weights of ResNet34 (no internet)" in told.reason
         chosen = advise(session, photos, HERE, "none")
         assert "random start" in chosen.words
         assert "no ImageNet" not in chosen.reason

@@ -1,16 +1,25 @@
 """Where a network starts: the choice, what `auto` means for a recipe, and the words before the training."""
 
 import dataclasses
+import json
 
 import pytest
 
 from app.errors import Invalid
 from app.ml.imagenet import Offer
-from app.ml.recipes import RECIPES, takes_weights
+from app.ml.recipes import LITE, RECIPES, takes_weights, to_json
 from app.settings import Settings
 from app.training.models import Run
 from app.training.recipes import edit, fields_for
-from app.training.starts import Weights, choose_start, facts_of_start, requested_start, starts, weights_of
+from app.training.starts import (
+    FROM_AUTO,
+    Weights,
+    choose_start,
+    facts_of_start,
+    requested_start,
+    starts,
+    weights_of,
+)
 
 ABSENT = Offer("absent", "no internet")
 
@@ -86,5 +95,14 @@ def test_the_start_is_told_before_the_training_with_the_size_of_a_download(
 ):
     monkeypatch.setattr("app.training.starts.weights_now", lambda _settings: Weights("auto", offer))
     settings = Settings(_env_file=None)
-    assert requested_start(Run(weights="auto", facts={}), settings).startswith(automatic)
-    assert chosen in requested_start(Run(weights="imagenet", facts={}), settings)
+    recipe = json.loads(to_json(RECIPES["photos"]))
+    assert requested_start(Run(weights="auto", recipe=recipe, facts={}), settings).startswith(automatic)
+    assert chosen in requested_start(Run(weights="imagenet", recipe=recipe, facts={}), settings)
+
+
+def test_weights_that_came_with_toploss_need_no_download():
+    lite = dataclasses.replace(RECIPES["photos"], network=LITE)
+    assert weights_of("auto", setting="auto", recipe=lite) == "imagenet"
+    assert facts_of_start("auto", lite) == {FROM_AUTO: True}
+    run = Run(weights="imagenet", recipe=json.loads(to_json(lite)), facts={})
+    assert requested_start(run, Settings(_env_file=None)) == "ImageNet weights, which came with Toploss"

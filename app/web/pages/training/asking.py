@@ -15,7 +15,7 @@ from app.ml.recipes import Recipe
 from app.training.models import Run
 from app.training.pace import Estimate, measure_paces
 from app.training.progress import RunProgress, run_progress
-from app.training.recipes import choose_recipe, edit
+from app.training.recipes import choose_recipe, edit, with_network
 from app.training.repeats import Repeat, repeat_of
 from app.training.runs import count_open, open_run
 from app.training.starts import Start, begins, choose_start, weights_of
@@ -88,7 +88,9 @@ def repeat_of_asked(
         dataset_id=version.dataset_id,
         version_id=version.id,
         recipe=asked.edited,
-        weights=weights_of(asked.start, setting=setting, recipe=asked.recipe),
+        weights=weights_of(
+            asked.start, setting=setting, recipe=with_network(asked.recipe, asked.edited.network)
+        ),
         parent_id=parent_id if asked.start == "parent" else None,
         seed=asked.seed,
     )

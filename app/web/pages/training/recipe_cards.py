@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from app.ml.imagenet import MEGABYTES
-from app.ml.recipes import Recipe
+from app.ml.recipes import NETWORK_NAMES, Recipe, has_own_weights
 from app.training.fields import phases_of
 from app.training.pace import Estimate
 from app.training.recommending import likely_time
@@ -87,6 +87,8 @@ def start_in_short(start: Start, *, recipe: Recipe, starting: Weights, parent: s
             return PurePath(starting.setting).name
         case "auto" if not starting.offer.can_be:
             return "random weights"
+        case _ if has_own_weights(recipe):
+            return f"ImageNet weights of {NETWORK_NAMES[recipe.network]}"
         case _:
             return f"ImageNet weights{_how(starting)}"
 

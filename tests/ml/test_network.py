@@ -1,0 +1,90 @@
+"""EfficientNet-Lite0 as the network of a training; ResNet34's stems are in the tests of what uses them."""
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from app.ml import checkpoints
+from app.ml.backbone import load_backbone
+from app.ml.inference import Judge
+from app.ml.learner import build_learner
+from app.ml.network import build_model, cut_lite0, layer_groups
+from app.ml.recipes import LITE, StartFrom
+from app.ml.scorer import predict_log_probs
+from app.ml.trainer import train
+from tests.ml.conftest import NAMES, TINY
+
+CPU = torch.device("cpu")
+RECIPE = replace(TINY, network=LITE, folds=0, averaging=0.0, phases=(replace(TINY.phases[0], epochs=1),))
+
+
+def fit(coloured, folder, start):
+    images, labels = coloured
+    return train(
+        images,
+        labels,
+        train_index=np.arange(24),
+        valid_index=np.arange(24, 36),
+        class_names=NAMES,
+        recipe=RECIPE,
+        start=start,
+        seed=1,
+        folder=folder,
+    )
+
+
+def test_it_begins_as_the_backbone_of_the_first_look(coloured, tmp_path):
+    images, labels = coloured
+    built = build_learner(
+        images,
+        labels,
+        train_index=np.arange(24),
+        valid_index=np.arange(24, 36),
+        class_names=NAMES,
+        recipe=RECIPE,
+        start=StartFrom("imagenet"),
+        seed=1,
+        folder=tmp_path,
+    )
+    assert built.note == "The network's body starts from the ImageNet weights of EfficientNet-Lite0."
+    backbone = load_backbone()
+    body, x = built.learner.model[0].eval(), torch.rand(2, 3, 64, 64)
+    with torch.inference_mode():
+        assert torch.allclose(body(x), backbone.forward_features(x), atol=1e-3)
+
+
+def test_its_layers_are_in_three_groups_and_each_is_in_one():
+    model = build_model(3, network=LITE)
+    groups = layer_groups(LITE)(model)
+    assert len(groups) == 3
+    together = [id(parameter) for group in groups for parameter in group]
+    assert sorted(together) == sorted(map(id, model.parameters()))
+
+
+def test_what_it_has_learnt_is_stored_and_goes_on_in_a_retrain(coloured, tmp_path):
+    first = fit(coloured, tmp_path / "first", StartFrom("imagenet"))
+    said = np.exp(predict_log_probs(first.folder, coloured[0], np.arange(36)))
+    assert said.sum(axis=1) == pytest.approx(1, abs=1e-3)
+    retrained = fit(coloured, tmp_path / "second", StartFrom.from_parent(first.folder))
+    assert retrained.notes[0] == "The network starts from the model before it."
+    begun, gone_on = (checkpoints.load(each.folder) for each in (first, retrained))
+    assert gone_on.recipe.network == LITE
+    assert gone_on.normalisation == begun.normalisation
+    # a file of its weights is a start as well, and another network's is refused
+    file = first.folder / begun.weights
+    assert "starts from" in fit(coloured, tmp_path / "third", StartFrom("file", file)).notes[0]
+
+
+def test_it_judges_as_it_was_trained_and_in_low_precision_nearly_so(monkeypatch):
+    torch.manual_seed(0)
+    model = build_model(4, network=LITE)
+    model[0] = cut_lite0(load_backbone())
+    x = torch.rand(8, 3, 70, 70)
+    with torch.inference_mode():
+        expected = torch.softmax(model.eval()(x), dim=1)
+        assert (Judge(copy.deepcopy(model), CPU, LITE)(x).exp() - expected).abs().max() < 0.05
+        monkeypatch.setattr("app.ml.inference.low_precision", lambda _: None)
+        assert torch.allclose(Judge(model, CPU, LITE)(x).exp(), expected, atol=1e-4)
