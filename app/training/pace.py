@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.models import DatasetVersion, Sample
 from app.jobs.requests import live_workers
-from app.ml.recipes import Recipe, early_epochs_of, recipe_from_json
+from app.ml.recipes import RESNET34, Network, Recipe, early_epochs_of, recipe_from_json
 from app.training.fields import phases_of
 from app.training.folds import whole_networks
 from app.training.models import FIRST_LOOK, Epoch, Run
@@ -29,7 +29,7 @@ _TRAINING = (
     12.0  # times as long as a first look takes a training per image, epoch and pixel, on two CPU cores
 )
 _ROUGH = 2.0  # factor for both ends if only that is known
-_OTHER_SIZE = 2.0  # factor for both ends if no epoch at this image size was measured
+_OTHER_SIZE = 2.0  # factor for both ends if no epoch of this network at this image size was measured
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Measured:
     run_id: int
     size: int
     pace: float
+    network: Network = RESNET34
 
 
 @dataclass(frozen=True)
@@ -98,10 +99,13 @@ def estimate(
 ) -> Estimate | None:
     """The time of a training on `images`; `rest` are the other seconds. None without measurements.
 
-    An epoch takes the median pace at its image size, or of all sizes if its own was not measured.
+    An epoch takes the median pace of its network at its image size, or of all sizes if its own was not
+    measured, or of all networks.
     """
     if not measured or not images:
         return None
+    alike = [each for each in measured if each.network == recipe.network]
+    known, measured = bool(alike), alike or measured
     paces: dict[int, list[float]] = defaultdict(list)
     for each in measured:
         paces[each.size].append(each.pace)
@@ -110,7 +114,7 @@ def estimate(
     an_image = sum(size**2 * (median(paces[size]) if size in paces else usual) for size in sizes)
     seconds = images * an_image * sum(network_shares(recipe).values())
     ratios = [each.pace / median(paces[each.size]) for each in measured]
-    unseen = 1.0 if all(size in paces for size in sizes) else _OTHER_SIZE
+    unseen = 1.0 if known and all(size in paces for size in sizes) else _OTHER_SIZE
     one = _ONE_RUN if len({each.run_id for each in measured}) == 1 else 1.0
     used = {each.run_id for each in measured if each.size in sizes} or {each.run_id for each in measured}
     return Estimate(
@@ -217,6 +221,7 @@ def _measured(run: Run, images: float, epochs: Sequence[Epoch]) -> list[Measured
             run.id,
             sizes[epoch.epoch],
             epoch.seconds / (images * shares[epoch.fold] * sizes[epoch.epoch] ** 2),
+            recipe.network,
         )
         for epoch in epochs
         if images and epoch.fold in shares and epoch.epoch < len(sizes)

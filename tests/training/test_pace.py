@@ -11,7 +11,7 @@ from app.db.engine import Database
 from app.db.types import now
 from app.jobs.models import Job
 from app.jobs.requests import beat
-from app.ml.recipes import RECIPES
+from app.ml.recipes import LITE, RECIPES
 from app.training.ending import cancel_run, record_epoch, start_run
 from app.training.models import Epoch, Run
 from app.training.pace import Measured, epoch_sizes, estimate, expect, network_shares, seconds_left
@@ -50,6 +50,17 @@ def test_each_further_network_takes_as_long_again():
         for networks in (1, 3)
     )
     assert three.seconds == pytest.approx(3 * one.seconds)
+
+
+def test_a_training_goes_by_the_pace_of_its_own_network_where_that_was_measured():
+    lite = replace(QUICK, network=LITE)
+    both = [Measured(1, 64, 1e-6), Measured(2, 64, 3e-6, LITE)]
+    one, other = (estimate(recipe, start="none", images=1000, measured=both) for recipe in (QUICK, lite))
+    assert other.seconds == pytest.approx(3 * one.seconds)
+    assert other.run_ids == (2,)
+    unsure = estimate(lite, start="none", images=1000, measured=both[:1])
+    assert unsure.low < one.low
+    assert unsure.high > one.high
 
 
 def test_an_epoch_goes_by_its_own_image_size_where_that_was_measured():
