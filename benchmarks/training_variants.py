@@ -1,16 +1,20 @@
 """What other ways of training are worth on FER2013: error and processor time beside the recipe `default`.
 
     .venv/bin/python benchmarks/training_variants.py --images fer2013.zip --votes votes.csv [--rows 12000]
-        [--epochs 6] [--whole] [--variants recipe muon whitened alternating] [--seeds 1]
+        [--epochs 6] [--whole] [--variants recipe muon whitened alternating] [--seeds 1] [--keep FOLDER]
 
 Each variant trains on the same part of the training images, at 32 pixels throughout (with `--whole`: on all
 of them, with the recipe's own sizes and, unless `--epochs` says another number, epochs), and is judged on the
-whole hold-out: by the given labels and by the crowd's clear answers. None of them is in the product:
+whole hold-out: by the given labels and by the crowd's clear answers. So is the mean of all networks, as the
+product has it with the recipe's field `networks`. With `--whole` the ranking by each and by all is judged
+too. In a folder of `--keep` a network that was trained before is taken as it is. None of the variants is in
+the product:
 
 - muon: orthogonal steps for the convolutions (Jordan 2024), the rest by AdamW, batches of 256
 - adamw-256: AdamW with these batches and a higher rate
 - whitened: the first convolution begins with filters that whiten patches of 3 x 3 pixels
 - alternating: each image is mirrored in every second epoch, not at random
+- adaptive: the target of an image moves towards what the network says of it, from the epochs of full size on
 """
 
 import argparse
@@ -26,20 +30,31 @@ from unittest.mock import patch
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
+from fastai.losses import CrossEntropyLossFlat
 from fastai.optimizer import OptimWrapper
-from ranking_fer2013 import CLASSES, crowd_answers
+from ranking_fer2013 import CLASSES, crowd_answers, figures, probably_wrong
 from torch.optim._muon import _zeropower_via_newtonschulz as orthogonal
 
 from app.ml import learner
 from app.ml.device import keep_freed_memory, use_threads
+from app.ml.dynamics import read_epochs
 from app.ml.images import Images, prepare_images
 from app.ml.loader import BatchLoader
 from app.ml.recipes import RECIPES, Phase, Recipe, StartFrom, with_epochs
 from app.ml.scorer import predict_log_probs
 from app.ml.trainer import train
+from app.ranking.scoring import mean_log_probs
 from app.storage import Origin, open_source
 
-VARIANTS = ("recipe", "adamw-256", "muon", "whitened", "alternating")
+VARIANTS = (
+    "recipe",
+    "adamw-256",
+    "muon",
+    "whitened",
+    "alternating",
+    "adaptive",
+    "whitened-adaptive",
+)
 NEWTON_SCHULZ = (3.4445, -4.775, 2.0315)  # torch's own coefficients
 SIZE = 48
 
@@ -107,7 +122,9 @@ def alternate(loader: BatchLoader, *, plain, side: np.ndarray) -> Iterator:  # n
         loader.recipe = recipe
 
 
-def changed(variant: str, recipe: Recipe, images: Images, rows: np.ndarray, stack: ExitStack) -> Recipe:
+def changed(
+    variant: str, recipe: Recipe, images: Images, given: np.ndarray, rows: np.ndarray, stack: ExitStack
+) -> Recipe:
     """The recipe of the variant; what no recipe says is changed until the stack ends."""
     if variant in ("muon", "adamw-256"):
         recipe = replace(recipe, batch_size=256)
@@ -118,7 +135,7 @@ def changed(variant: str, recipe: Recipe, images: Images, rows: np.ndarray, stac
         stack.enter_context(
             patch.object(learner, "_optimiser", lambda _device: partial(OptimWrapper, opt=Muon))
         )
-    if variant == "whitened":
+    if "whitened" in variant:
         filters, plain = whitening(images[rows]), learner.zero_init
 
         def begin(model: torch.nn.Module) -> None:
@@ -127,6 +144,15 @@ def changed(variant: str, recipe: Recipe, images: Images, rows: np.ndarray, stac
                 model[0][0][0].weight[: len(filters)] = filters
 
         stack.enter_context(patch.object(learner, "zero_init", begin))
+    if "adaptive" in variant:
+        own, loop = OwnTargets(given, recipe.label_smoothing, recipe.early_epochs), BatchLoader.__iter__
+        stack.enter_context(patch.object(learner, "_loss", lambda *_: own))
+
+        def remember(loader: BatchLoader) -> Iterator:
+            own.loader = loader
+            yield from loop(loader)
+
+        stack.enter_context(patch.object(BatchLoader, "__iter__", remember))
     if variant == "alternating":
         side, loop = np.random.default_rng(0).random(len(images)) < 0.5, BatchLoader.__iter__  # noqa: PLR2004
         stack.enter_context(
@@ -135,9 +161,34 @@ def changed(variant: str, recipe: Recipe, images: Images, rows: np.ndarray, stac
     return recipe
 
 
-def errors(probs: np.ndarray, given: np.ndarray, crowd: np.ndarray) -> str:
-    """The errors of probabilities (n, classes) by the given labels, and by the crowd's (-1: not clear)."""
-    said, clear = probs.argmax(axis=1), crowd >= 0
+class OwnTargets(CrossEntropyLossFlat):
+    """Cross entropy whose targets move towards what the network says in training (Huang et al. 2020).
+
+    From `epoch` on the target of an image becomes 0.9 of itself and 0.1 of each prediction for it, and its
+    weight is the largest part of its target.
+    """
+
+    def __init__(self, labels: np.ndarray, smoothing: float, epoch: int) -> None:
+        super().__init__()
+        known = F.one_hot(torch.from_numpy(labels), len(CLASSES)).float()
+        self.targets = known * (1 - smoothing) + smoothing / len(CLASSES)
+        self.loader: BatchLoader | None = None
+        self.begin = epoch
+
+    def __call__(self, pred: torch.Tensor, _y: torch.Tensor) -> torch.Tensor:
+        """The loss of one batch of the training; `pred`: (batch, classes)."""
+        assert self.loader is not None
+        rows = torch.from_numpy(self.loader.rows)
+        if self.loader.epoch >= self.begin:
+            self.targets[rows] = 0.9 * self.targets[rows] + 0.1 * pred.detach().float().softmax(1)
+        target = self.targets[rows]
+        weight = target.amax(dim=1)
+        return -(weight * (target * pred.log_softmax(1)).sum(1)).sum() / weight.sum()
+
+
+def errors(log_probs: np.ndarray, given: np.ndarray, crowd: np.ndarray) -> str:
+    """The errors of predictions (n, classes) by the given labels, and by the crowd's (-1: not clear)."""
+    said, clear = log_probs.argmax(axis=1), crowd >= 0
     return (
         f"error {(said != given).mean():.2%} by the given labels, "
         f"{(said != crowd)[clear].mean():.2%} by the crowd's"
@@ -156,6 +207,7 @@ def main() -> None:
     parser.add_argument("--whole", action="store_true")
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+    parser.add_argument("--keep", type=Path, help="a folder for the networks, which stay there")
     parser.add_argument("--threads", type=int, default=0)
     options = parser.parse_args()
     use_threads(options.threads)
@@ -168,6 +220,13 @@ def main() -> None:
         rows = np.sort(np.random.default_rng(0).permutation(rows)[: options.rows])
     answers = crowd_answers(options.votes)
     crowd = np.array([CLASSES.index(a) if (a := answers.get(path)) in CLASSES else -1 for path in paths])
+    known = np.array([path in answers for path in paths])
+    wrong = np.array(
+        [
+            answers.get(path, CLASSES[label]) != CLASSES[label]
+            for path, label in zip(paths, given, strict=True)
+        ]
+    )
     usual = RECIPES["default"]
     if not options.whole:
         epochs = options.epochs or 6
@@ -179,11 +238,19 @@ def main() -> None:
         images = prepare_images(
             lambda row: source.read(paths[row]), len(paths), Path(name, "images.npy"), size=SIZE
         )
-        networks = []
+        finals: list[np.ndarray] = []
+        epochs: list[list[np.ndarray]] = []
+
+        def told(finals: list[np.ndarray], epochs: list[list[np.ndarray]]) -> str:
+            found = errors(mean_log_probs(finals)[held], given[held], crowd[held])
+            if not options.whole:
+                return found
+            return f"{found}; {figures(probably_wrong(finals, epochs, given, held)[known], wrong[known])}"
+
         for seed in options.seeds:
             for variant in options.variants:
                 with ExitStack() as stack:
-                    recipe = changed(variant, usual, images, rows, stack)
+                    recipe = changed(variant, usual, images, given, rows, stack)
                     begun = time.process_time()
                     outcome = train(
                         images,
@@ -194,15 +261,15 @@ def main() -> None:
                         recipe=recipe,
                         start=StartFrom("none"),
                         seed=seed,
-                        folder=Path(name, f"{variant}-{seed}"),
+                        folder=Path(options.keep or name, f"{variant}-{seed}"),
                     )
                     took = time.process_time() - begun
-                networks.append(np.exp(predict_log_probs(outcome.folder, images, held)))
-                found = errors(networks[-1], given[held], crowd[held])
+                finals.append(predict_log_probs(outcome.folder, images, np.arange(len(paths))))
+                epochs.append(list(read_epochs(outcome.folder, len(outcome.history))))
+                found = told(finals[-1:], epochs[-1:])
                 print(f"{variant}, seed {seed}: {found}; {took:.0f} s of processor time", flush=True)
-        if len(networks) > 1:
-            together = errors(np.mean(networks, axis=0), given[held], crowd[held])
-            print(f"all {len(networks)} networks together: {together}")
+        if len(finals) > 1:
+            print(f"all {len(finals)} networks together: {told(finals, epochs)}")
 
 
 if __name__ == "__main__":
