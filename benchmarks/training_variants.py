@@ -238,6 +238,7 @@ def main() -> None:
         images = prepare_images(
             lambda row: source.read(paths[row]), len(paths), Path(name, "images.npy"), size=SIZE
         )
+        judged = np.arange(len(paths)) if options.whole else held
         finals: list[np.ndarray] = []
         epochs: list[list[np.ndarray]] = []
 
@@ -264,7 +265,9 @@ def main() -> None:
                         folder=Path(options.keep or name, f"{variant}-{seed}"),
                     )
                     took = time.process_time() - begun
-                finals.append(predict_log_probs(outcome.folder, images, np.arange(len(paths))))
+                said = np.full((len(paths), len(CLASSES)), np.nan, np.float32)
+                said[judged] = predict_log_probs(outcome.folder, images, judged)
+                finals.append(said)
                 epochs.append(list(read_epochs(outcome.folder, len(outcome.history))))
                 found = told(finals[-1:], epochs[-1:])
                 print(f"{variant}, seed {seed}: {found}; {took:.0f} s of processor time", flush=True)
