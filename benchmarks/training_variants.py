@@ -195,8 +195,8 @@ def errors(log_probs: np.ndarray, given: np.ndarray, crowd: np.ndarray) -> str:
     )
 
 
-def main() -> None:
-    """Print a line for each variant and seed, and one for the mean of all their predictions."""
+def options_of() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -209,7 +209,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--keep", type=Path, help="a folder for the networks, which stay there")
     parser.add_argument("--threads", type=int, default=0)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Print a line for each variant and seed, and one for the mean of all their predictions."""
+    options = options_of()
     use_threads(options.threads)
     source = open_source(Origin(str(options.images)))
     paths = sorted(entry.path for entry in source.walk() if entry.path.lower().endswith((".png", ".jpg")))
@@ -240,13 +245,13 @@ def main() -> None:
         )
         judged = np.arange(len(paths)) if options.whole else held
         finals: list[np.ndarray] = []
-        epochs: list[list[np.ndarray]] = []
+        along: list[list[np.ndarray]] = []
 
-        def told(finals: list[np.ndarray], epochs: list[list[np.ndarray]]) -> str:
+        def told(finals: list[np.ndarray], along: list[list[np.ndarray]]) -> str:
             found = errors(mean_log_probs(finals)[held], given[held], crowd[held])
             if not options.whole:
                 return found
-            return f"{found}; {figures(probably_wrong(finals, epochs, given, held)[known], wrong[known])}"
+            return f"{found}; {figures(probably_wrong(finals, along, given, held)[known], wrong[known])}"
 
         for seed in options.seeds:
             for variant in options.variants:
@@ -268,11 +273,11 @@ def main() -> None:
                 said = np.full((len(paths), len(CLASSES)), np.nan, np.float32)
                 said[judged] = predict_log_probs(outcome.folder, images, judged)
                 finals.append(said)
-                epochs.append(list(read_epochs(outcome.folder, len(outcome.history))))
-                found = told(finals[-1:], epochs[-1:])
+                along.append(list(read_epochs(outcome.folder, len(outcome.history))))
+                found = told(finals[-1:], along[-1:])
                 print(f"{variant}, seed {seed}: {found}; {took:.0f} s of processor time", flush=True)
         if len(finals) > 1:
-            print(f"all {len(finals)} networks together: {told(finals, epochs)}")
+            print(f"all {len(finals)} networks together: {told(finals, along)}")
 
 
 if __name__ == "__main__":
