@@ -7,14 +7,15 @@ Each variant trains on the same part of the training images, at 32 pixels throug
 of them, with the recipe's own sizes and, unless `--epochs` says another number, epochs), and is judged on the
 whole hold-out: by the given labels and by the crowd's clear answers. So is the mean of all networks, as the
 product has it with the recipe's field `networks`. With `--whole` the ranking by each and by all is judged
-too. In a folder of `--keep` a network that was trained before is taken as it is. None of the variants is in
-the product:
+too. In a folder of `--keep` a network that was trained before is taken as it is. Of the variants only the
+last is in the product:
 
 - muon: orthogonal steps for the convolutions (Jordan 2024), the rest by AdamW, batches of 256
 - adamw-256: AdamW with these batches and a higher rate
 - whitened: the first convolution begins with filters that whiten patches of 3 x 3 pixels
 - alternating: each image is mirrored in every second epoch, not at random
-- adaptive: the target of an image moves towards what the network says of it, from the epochs of full size on
+- self-adaptive: the target of an image moves by a tenth towards what the network says of it, in each epoch of
+  full size (a field of recipes)
 """
 
 import argparse
@@ -30,7 +31,6 @@ from unittest.mock import patch
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
-from fastai.losses import CrossEntropyLossFlat
 from fastai.optimizer import OptimWrapper
 from ranking_fer2013 import CLASSES, crowd_answers, figures, probably_wrong
 from torch.optim._muon import _zeropower_via_newtonschulz as orthogonal
@@ -52,8 +52,8 @@ VARIANTS = (
     "muon",
     "whitened",
     "alternating",
-    "adaptive",
-    "whitened-adaptive",
+    "self-adaptive",
+    "whitened-self-adaptive",
 )
 NEWTON_SCHULZ = (3.4445, -4.775, 2.0315)  # torch's own coefficients
 SIZE = 48
@@ -122,9 +122,7 @@ def alternate(loader: BatchLoader, *, plain, side: np.ndarray) -> Iterator:  # n
         loader.recipe = recipe
 
 
-def changed(
-    variant: str, recipe: Recipe, images: Images, given: np.ndarray, rows: np.ndarray, stack: ExitStack
-) -> Recipe:
+def changed(variant: str, recipe: Recipe, images: Images, rows: np.ndarray, stack: ExitStack) -> Recipe:
     """The recipe of the variant; what no recipe says is changed until the stack ends."""
     if variant in ("muon", "adamw-256"):
         recipe = replace(recipe, batch_size=256)
@@ -144,46 +142,14 @@ def changed(
                 model[0][0][0].weight[: len(filters)] = filters
 
         stack.enter_context(patch.object(learner, "zero_init", begin))
-    if "adaptive" in variant:
-        own, loop = OwnTargets(given, recipe.label_smoothing, recipe.early_epochs), BatchLoader.__iter__
-        stack.enter_context(patch.object(learner, "_loss", lambda *_: own))
-
-        def remember(loader: BatchLoader) -> Iterator:
-            own.loader = loader
-            yield from loop(loader)
-
-        stack.enter_context(patch.object(BatchLoader, "__iter__", remember))
+    if "self-adaptive" in variant:
+        recipe = replace(recipe, self_adaptive=0.1)
     if variant == "alternating":
         side, loop = np.random.default_rng(0).random(len(images)) < 0.5, BatchLoader.__iter__  # noqa: PLR2004
         stack.enter_context(
             patch.object(BatchLoader, "__iter__", lambda self: alternate(self, plain=loop, side=side))
         )
     return recipe
-
-
-class OwnTargets(CrossEntropyLossFlat):
-    """Cross entropy whose targets move towards what the network says in training (Huang et al. 2020).
-
-    From `epoch` on the target of an image becomes 0.9 of itself and 0.1 of each prediction for it, and its
-    weight is the largest part of its target.
-    """
-
-    def __init__(self, labels: np.ndarray, smoothing: float, epoch: int) -> None:
-        super().__init__()
-        known = F.one_hot(torch.from_numpy(labels), len(CLASSES)).float()
-        self.targets = known * (1 - smoothing) + smoothing / len(CLASSES)
-        self.loader: BatchLoader | None = None
-        self.begin = epoch
-
-    def __call__(self, pred: torch.Tensor, _y: torch.Tensor) -> torch.Tensor:
-        """The loss of one batch of the training; `pred`: (batch, classes)."""
-        assert self.loader is not None
-        rows = torch.from_numpy(self.loader.rows)
-        if self.loader.epoch >= self.begin:
-            self.targets[rows] = 0.9 * self.targets[rows] + 0.1 * pred.detach().float().softmax(1)
-        target = self.targets[rows]
-        weight = target.amax(dim=1)
-        return -(weight * (target * pred.log_softmax(1)).sum(1)).sum() / weight.sum()
 
 
 def errors(log_probs: np.ndarray, given: np.ndarray, crowd: np.ndarray) -> str:
@@ -256,7 +222,7 @@ def main() -> None:
         for seed in options.seeds:
             for variant in options.variants:
                 with ExitStack() as stack:
-                    recipe = changed(variant, usual, images, given, rows, stack)
+                    recipe = changed(variant, usual, images, rows, stack)
                     begun = time.process_time()
                     outcome = train(
                         images,

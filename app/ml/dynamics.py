@@ -6,7 +6,8 @@ An image of the training part is judged just before it is learnt from, augmented
 hold-out after the epoch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -67,3 +68,29 @@ def read_epochs(folder: Path, epochs: int) -> Iterator[NDArray[np.float16]]:
 
 def _path(folder: Path, epoch: int) -> Path:
     return folder / f"epoch-{epoch:04d}.npy"
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What a network is to say of its images: their labels, moved towards what it said of them itself.
+
+    This is self-adaptive training (Huang et al. 2020): a network learns less and less from a label that it
+    doubts in every epoch. The targets follow from stored predictions, so a resumed training has the same.
+    """
+
+    labels: NDArray[np.int64]  # (images,) class positions
+    tables: Sequence[NDArray[np.float16]]  # `read_epochs` of the epochs that count, in their order
+    share: float  # of a target that each epoch replaces
+    smoothing: float  # share of a label that is spread over all classes
+
+    def of(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The targets (m, classes) of these images; each sums to 1."""
+        classes = self.tables[0].shape[1]
+        targets = np.full((len(rows), classes), self.smoothing / classes, np.float32)
+        targets[np.arange(len(rows)), self.labels[rows]] += 1 - self.smoothing
+        for table in self.tables:
+            said = np.exp(table[rows].astype(np.float32))
+            there = ~np.isnan(said[:, 0])
+            said[there] /= said[there].sum(axis=1, keepdims=True)  # float16 rounds
+            targets[there] += self.share * (said[there] - targets[there])
+        return targets

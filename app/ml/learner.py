@@ -8,6 +8,7 @@ from pathlib import Path
 import fastai.callback.schedule  # noqa: F401 - gives learners fit_one_cycle and lr_find
 import numpy as np
 import torch
+import torch.nn.functional as F  # noqa: N812 - its usual name
 from fastai.callback.fp16 import MixedPrecision
 from fastai.callback.mixup import MixUp
 from fastai.callback.progress import ProgressCallback
@@ -126,9 +127,23 @@ class _SmoothLoss(AvgSmoothLoss):  # type: ignore[misc]
         self.val: torch.Tensor = (1 - self.beta) * learn.loss.detach() + self.beta * self.val
 
 
+class _Loss(CrossEntropyLossFlat):  # type: ignore[misc]
+    """fastai's for label positions, and cross entropy for targets (batch, classes).
+
+    The surer a target is, by its largest share, the more it counts (Huang et al. 2020).
+    """
+
+    def __call__(self, said: torch.Tensor, wanted: torch.Tensor, **options: object) -> torch.Tensor:
+        if wanted.ndim == 1:
+            result: torch.Tensor = super().__call__(said, wanted, **options)
+            return result
+        sure = wanted.amax(dim=1, keepdim=True)
+        return F.cross_entropy(said, wanted * sure / sure.mean(), weight=self.func.weight)
+
+
 def _loss(recipe: Recipe, class_names: tuple[str, ...], counts: list[int]) -> CrossEntropyLossFlat:
     weights = weights_by_position(recipe, class_names, counts)
-    return CrossEntropyLossFlat(
+    return _Loss(
         weight=None if weights is None else torch.tensor(weights), label_smoothing=recipe.label_smoothing
     )
 

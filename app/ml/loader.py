@@ -9,6 +9,7 @@ from fastai.data.load import DataLoader
 
 from app.ml.batches import Normalisation, augment, pixels, resize
 from app.ml.device import send
+from app.ml.dynamics import Targets
 from app.ml.images import Images
 from app.ml.recipes import Recipe
 
@@ -19,7 +20,8 @@ class BatchLoader(DataLoader):  # type: ignore[misc]
     The images are split into batches of nearly equal size, at most `batch_size`, so that no batch has a
     single sample, which batch normalisation cannot use. With a `recipe` the order is shuffled and the images
     are augmented; both depend only on (seed, epoch), so a resumed epoch equals an uninterrupted one. `rows`
-    are those of the last returned batch.
+    are those of the last returned batch. With `targets` a batch has these, (batch, classes), instead of label
+    positions.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class BatchLoader(DataLoader):  # type: ignore[misc]
         self.device = device
         self.batch_size, self.epoch, self.size = batch_size, 0, images.shape[1]
         self.rows: np.ndarray = index[:0]
+        self.targets: Targets | None = None
         self.n_inp = 1
 
     def __len__(self) -> int:  # noqa: D105
@@ -51,10 +54,8 @@ class BatchLoader(DataLoader):  # type: ignore[misc]
         order = self.index if self.recipe is None else random.permutation(self.index)
         for chunk in np.array_split(order, len(self)) if len(order) else ():
             self.rows = chunk
-            x, y = (
-                pixels(self.images, chunk, self.device),
-                send(torch.from_numpy(self.labels[chunk]), self.device),
-            )
+            wanted = self.labels[chunk] if self.targets is None else self.targets.of(chunk)
+            x, y = pixels(self.images, chunk, self.device), send(torch.from_numpy(wanted), self.device)
             x = resize(x, self.size)
             if self.recipe is not None:
                 x = augment(x, self.recipe, generator)

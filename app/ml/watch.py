@@ -14,7 +14,7 @@ from torch import nn
 
 from app.ml import checkpoints
 from app.ml.checkpoints import Checkpoint, EpochMetrics
-from app.ml.dynamics import Dynamics
+from app.ml.dynamics import Dynamics, Targets, read_epochs
 from app.ml.errors import TrainingFailed, TrainingStopped
 from app.ml.learner import Built
 from app.ml.recipes import Phase
@@ -80,6 +80,7 @@ class Watch(Callback):  # type: ignore[misc]
         epoch = self.past + int(self.epoch)
         torch.manual_seed(self.checkpoint.seed * 10_007 + epoch)
         self.dls.train.epoch = epoch
+        self.dls.train.targets = self._targets(epoch)
         for loader in self.dls.loaders:
             loader.size = self._size(epoch)
         self.started = time.monotonic()
@@ -144,6 +145,18 @@ class Watch(Callback):  # type: ignore[misc]
         self.checkpoint = checkpoints.save(
             self.folder, checkpoint, judge, trained=trained, optimiser=optimiser
         )
+
+    def _targets(self, epoch: int) -> Targets | None:
+        """The targets of an epoch, counted from 0 over all phases; None: the labels.
+
+        What the network said in its first quarter, or of its smaller images, does not count.
+        """
+        recipe = self.checkpoint.recipe
+        total = sum(phase.epochs for phase in self.phases)
+        tables = list(read_epochs(self.folder, epoch))[self.built.early_epochs or total // 4 :]
+        if not (recipe.self_adaptive and tables) or recipe.mixup:  # mixtures have no predictions to go by
+            return None
+        return Targets(self.dls.train.labels, tables, recipe.self_adaptive, recipe.label_smoothing)
 
     def _is_impatient(self, history: tuple[EpochMetrics, ...]) -> bool:
         """Whether the validation loss has not been lower for the recipe's patience."""

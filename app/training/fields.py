@@ -210,6 +210,14 @@ FIELDS = (
         high=0.5,
     ),
     Field(
+        "self_adaptive",
+        "Self-adaptive targets",
+        "Share of an image’s label that, in each later epoch, what the network said of it replaces: a wrong "
+        "label is learnt from less and less. 0 is none, 0.1 usual.",
+        "Loss and regularisation",
+        high=0.5,
+    ),
+    Field(
         "weight_decay",
         "Weight decay",
         "How strongly weights are pulled to zero.",

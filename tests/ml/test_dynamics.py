@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from app.ml import checkpoints
-from app.ml.dynamics import read_epochs, write_epoch
+from app.ml.dynamics import Targets, read_epochs, write_epoch
+from app.ml.errors import TrainingStopped
 from app.ml.scorer import predict_log_probs
 
 
@@ -47,3 +48,40 @@ def test_epochs_that_are_missing_are_passed_over(tmp_path):
     for epoch in (1, 3):
         write_epoch(tmp_path, epoch, np.full((2, 2), -epoch, np.float16))
     assert [float(table[0, 0]) for table in read_epochs(tmp_path, 4)] == [-1.0, -3.0]
+
+
+def test_a_target_moves_from_the_label_towards_what_was_said_of_the_image():
+    said = np.log(np.array([[0.2, 0.8], [0.9, 0.1], [np.nan, np.nan]], np.float32)).astype(np.float16)
+    labels, rows = np.array([0, 0, 1]), np.array([2, 0, 1])
+    found = Targets(labels, [said], share=0.1, smoothing=0.0).of(rows)
+    assert found == pytest.approx(np.array([[0, 1], [0.92, 0.08], [0.99, 0.01]]), abs=1e-3)
+    twice = Targets(labels, [said, said], share=0.1, smoothing=0.1).of(rows)
+    assert twice.sum(axis=1) == pytest.approx(1, abs=1e-6)
+    assert twice[1, 0] == pytest.approx(0.95 * 0.81 + 0.2 * 0.19, abs=1e-3)
+
+
+def test_self_adaptive_targets_begin_after_a_quarter_and_are_the_same_after_a_stop(coloured, tmp_path):
+    from dataclasses import replace
+
+    from tests.ml.conftest import TINY
+    from tests.ml.test_trainer import train_tiny
+
+    phase = replace(TINY.phases[0], epochs=4)
+    usual, adaptive = (replace(TINY, phases=(phase,), self_adaptive=share) for share in (0.0, 0.3))
+    labels = np.where(np.arange(36) % 4 == 0, (coloured[1] + 1) % 3, coloured[1])  # a quarter is wrong
+    plain = train_tiny(tmp_path / "plain", coloured[0], labels, recipe=usual)
+    straight = train_tiny(tmp_path / "straight", coloured[0], labels, recipe=adaptive)
+    with pytest.raises(TrainingStopped):
+        train_tiny(
+            tmp_path / "stopped",
+            coloured[0],
+            labels,
+            recipe=adaptive,
+            should_stop=lambda: checkpoints.exists(tmp_path / "stopped"),
+        )
+    resumed = train_tiny(tmp_path / "stopped", coloured[0], labels, recipe=adaptive)
+    assert resumed.resumed_after > 0
+    losses = [[epoch.train_loss for epoch in each.history] for each in (plain, straight, resumed)]
+    assert losses[2] == pytest.approx(losses[1], abs=1e-5)
+    assert losses[1][:2] == pytest.approx(losses[0][:2], abs=1e-6)
+    assert losses[1][2] != pytest.approx(losses[0][2], abs=1e-4)
