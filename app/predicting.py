@@ -86,10 +86,11 @@ def predict_files(
     from app.ml.decoding import decode_square
     from app.ml.device import usable_cores, use_threads
     from app.ml.scorer import predict_squares
-    from app.tasks.plan import predicting_folders
+    from app.tasks.plan import network_name
+    from app.training.folds import WHOLE
 
-    folders = predicting_folders(settings.runs_dir / str(run.id))
-    size = checkpoints.load(folders[0]).recipe.image_size
+    folder = settings.runs_dir / str(run.id) / network_name(WHOLE)
+    size = checkpoints.load(folder).recipe.image_size
     use_threads(settings.worker_threads or usable_cores())
     said: list[FilePrediction] = []
     for group in _groups(files):
@@ -101,7 +102,7 @@ def predict_files(
             except Invalid as problem:
                 on_problem(str(problem))
         if squares:
-            answers = predict_squares(folders, list(squares.values()))
+            answers = predict_squares(folder, list(squares.values()))
             said += [
                 FilePrediction(group[place], answer) for place, answer in zip(squares, answers, strict=True)
             ]

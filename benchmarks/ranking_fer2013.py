@@ -37,7 +37,7 @@ from app.ml.scorer import predict_log_probs
 from app.ml.trainer import train
 from app.ranking.networks import hear
 from app.ranking.opinions import Opinion
-from app.ranking.scoring import area_under_margin, mean_log_probs, mean_margin, score
+from app.ranking.scoring import area_under_margin, mean_margin, score
 from app.ranking.starting import start
 from app.storage import open_source
 from app.training.evaluation import calibration_error, fit_temperature, tempered
@@ -98,17 +98,14 @@ def memorising(recipe: Recipe) -> Recipe:
 
 
 def probably_wrong(
-    finals: list[np.ndarray], epochs: list[list[np.ndarray]], labels: np.ndarray, held: np.ndarray
+    final: np.ndarray, epochs: list[np.ndarray], labels: np.ndarray, held: np.ndarray
 ) -> np.ndarray:
-    """What the product ranks by, without a first look: the probability (n,) that each label is wrong.
-
-    `finals` and `epochs` are those of each network.
-    """
-    said = hear(finals, epochs).log_probs
-    said[held] = mean_log_probs(finals)[held]
+    """What the product ranks by, without a first look: the probability (n,) that each label is wrong."""
+    said = hear(final, epochs).log_probs
+    said[held] = final[held]
     learnt = ~np.isin(np.arange(len(labels)), held)
     opinion = Opinion("along the training", said, learnt)
-    return start([opinion], labels, classes=len(CLASSES), hold_out=~learnt).error_probability
+    return start([opinion], labels, classes=final.shape[1], hold_out=~learnt).error_probability
 
 
 def run_seed(seed: int, options: argparse.Namespace, images: np.ndarray, paths: list[str]) -> Iterator[str]:
@@ -164,7 +161,7 @@ def run_seed(seed: int, options: argparse.Namespace, images: np.ndarray, paths: 
     final = predict_log_probs(folder, images, np.arange(len(paths)))
     epochs = list(read_epochs(folder, load(folder).history[-1].epoch))
     seconds = time.monotonic() - started
-    ours = probably_wrong([final], [epochs], labels, valid_index)
+    ours = probably_wrong(final, epochs, labels, valid_index)
     held, given = final[valid_index], labels[valid_index]
     asked = known[valid_index] & np.isin([answers.get(paths[i], "") for i in valid_index], CLASSES)
     crowd = np.array([CLASSES.index(answers[paths[i]]) for i in valid_index[asked]])

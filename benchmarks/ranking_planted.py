@@ -92,7 +92,7 @@ def measure(data: Data, labels: np.ndarray, seed: int) -> tuple[float, float]:
             folder=Path(folder),
         )
         final = predict_log_probs(outcome.folder, images, everything)
-        said = hear([final], [list(read_epochs(outcome.folder, len(outcome.history)))]).log_probs
+        said = hear(final, list(read_epochs(outcome.folder, len(outcome.history)))).log_probs
     wrong, learnt = labels != true, np.ones(len(labels), bool)
     first = start([Opinion("along the training", said, learnt)], labels, classes=len(names))
     ours = average_precision_score(wrong, first.error_probability)

@@ -5,10 +5,10 @@
 
 Each variant trains on the same part of the training images, at 32 pixels throughout (with `--whole`: on all
 of them, with the recipe's own sizes and, unless `--epochs` says another number, epochs), and is judged on the
-whole hold-out: by the given labels and by the crowd's clear answers. So is the mean of all networks, as the
-product has it with the recipe's field `networks`. With `--whole` the ranking by each and by all is judged
-too. In a folder of `--keep` a network that was trained before is taken as it is. Of the variants only the
-last is in the product:
+whole hold-out: by the given labels and by the crowd's clear answers. So is the mean of all networks. With
+`--whole` the ranking by each is judged too. In a folder of `--keep` a network that was trained before is
+taken as it is. For other images `--truth` names a file with the columns path and clean. Of the variants only
+the last is in the product:
 
 - muon: orthogonal steps for the convolutions (Jordan 2024), the rest by AdamW, batches of 256
 - adamw-256: AdamW with these batches and a higher rate
@@ -19,6 +19,7 @@ last is in the product:
 """
 
 import argparse
+import csv
 import tempfile
 import time
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 from fastai.optimizer import OptimWrapper
-from ranking_fer2013 import CLASSES, crowd_answers, figures, probably_wrong
+from ranking_fer2013 import crowd_answers, figures, probably_wrong
 from torch.optim._muon import _zeropower_via_newtonschulz as orthogonal
 
 from app.ml import learner
@@ -161,13 +162,21 @@ def errors(log_probs: np.ndarray, given: np.ndarray, crowd: np.ndarray) -> str:
     )
 
 
+def truth_of(path: Path) -> dict[str, str]:
+    """The right class by path."""
+    with path.open(newline="") as file:
+        return {row["path"]: row["clean"] for row in csv.DictReader(file)}
+
+
 def options_of() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--images", type=Path, required=True)
-    parser.add_argument("--votes", type=Path, required=True)
+    truth = parser.add_mutually_exclusive_group(required=True)
+    truth.add_argument("--votes", type=Path)
+    truth.add_argument("--truth", type=Path)
     parser.add_argument("--rows", type=int, default=12_000)
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--whole", action="store_true")
@@ -184,25 +193,23 @@ def main() -> None:
     use_threads(options.threads)
     source = open_source(Origin(str(options.images)))
     paths = sorted(entry.path for entry in source.walk() if entry.path.lower().endswith((".png", ".jpg")))
-    given = np.array([CLASSES.index(path.split("/")[-2]) for path in paths])
+    names = tuple(sorted({path.split("/")[-2] for path in paths}))
+    given = np.array([names.index(path.split("/")[-2]) for path in paths])
     held = np.flatnonzero(["train/" not in path for path in paths])
     rows = np.flatnonzero(["train/" in path for path in paths])
     if not options.whole:
         rows = np.sort(np.random.default_rng(0).permutation(rows)[: options.rows])
-    answers = crowd_answers(options.votes)
-    crowd = np.array([CLASSES.index(a) if (a := answers.get(path)) in CLASSES else -1 for path in paths])
+    answers = crowd_answers(options.votes) if options.votes else truth_of(options.truth)
+    crowd = np.array([names.index(a) if (a := answers.get(path)) in names else -1 for path in paths])
     known = np.array([path in answers for path in paths])
     wrong = np.array(
-        [
-            answers.get(path, CLASSES[label]) != CLASSES[label]
-            for path, label in zip(paths, given, strict=True)
-        ]
+        [answers.get(path, names[label]) != names[label] for path, label in zip(paths, given, strict=True)]
     )
     usual = RECIPES["default"]
     if not options.whole:
-        epochs = options.epochs or 6
-        phase = Phase(epochs, frozen=False, lr_min=4e-3, lr_max=4e-3, warm_up=0.15)
-        usual = replace(usual, phases=(phase,), early_epochs=epochs)
+        short = options.epochs or 6
+        phase = Phase(short, frozen=False, lr_min=4e-3, lr_max=4e-3, warm_up=0.15)
+        usual = replace(usual, phases=(phase,), early_epochs=short)
     elif options.epochs:
         usual = with_epochs(usual, options.epochs)
     with tempfile.TemporaryDirectory() as name, keep_freed_memory():
@@ -211,13 +218,6 @@ def main() -> None:
         )
         judged = np.arange(len(paths)) if options.whole else held
         finals: list[np.ndarray] = []
-        along: list[list[np.ndarray]] = []
-
-        def told(finals: list[np.ndarray], along: list[list[np.ndarray]]) -> str:
-            found = errors(mean_log_probs(finals)[held], given[held], crowd[held])
-            if not options.whole:
-                return found
-            return f"{found}; {figures(probably_wrong(finals, along, given, held)[known], wrong[known])}"
 
         for seed in options.seeds:
             for variant in options.variants:
@@ -229,21 +229,24 @@ def main() -> None:
                         given,
                         train_index=rows,
                         valid_index=held[:0],
-                        class_names=CLASSES,
+                        class_names=names,
                         recipe=recipe,
                         start=StartFrom("none"),
                         seed=seed,
                         folder=Path(options.keep or name, f"{variant}-{seed}"),
                     )
                     took = time.process_time() - begun
-                said = np.full((len(paths), len(CLASSES)), np.nan, np.float32)
+                said = np.full((len(paths), len(names)), np.nan, np.float32)
                 said[judged] = predict_log_probs(outcome.folder, images, judged)
                 finals.append(said)
-                along.append(list(read_epochs(outcome.folder, len(outcome.history))))
-                found = told(finals[-1:], along[-1:])
+                found = errors(said[held], given[held], crowd[held])
+                if options.whole:
+                    epochs = list(read_epochs(outcome.folder, len(outcome.history)))
+                    found += f"; {figures(probably_wrong(said, epochs, given, held)[known], wrong[known])}"
                 print(f"{variant}, seed {seed}: {found}; {took:.0f} s of processor time", flush=True)
         if len(finals) > 1:
-            print(f"all {len(finals)} networks together: {told(finals, along)}")
+            found = errors(mean_log_probs(finals)[held], given[held], crowd[held])
+            print(f"the mean of all {len(finals)} networks: {found}")
 
 
 if __name__ == "__main__":

@@ -49,7 +49,6 @@ class Recipe:
     phases: tuple[Phase, ...]
     fine_tune_phases: tuple[Phase, ...]
     network: Network = RESNET34
-    networks: int = 1  # trained on the same images from other seeds; the mean of their predictions counts
     folds: int = 0  # additional networks for out-of-sample predictions of the training part
     # in the loss: by class name, `frequency` for higher weights of rare classes, None for equal weights
     class_weights: tuple[tuple[str, float], ...] | Literal["frequency"] | None = None

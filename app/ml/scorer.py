@@ -94,17 +94,13 @@ def predict_log_probs(folder: Path, images: Images, index: np.ndarray, **options
     return judge(folder, images, index, **options).log_probs
 
 
-def predict_squares(folders: Sequence[Path], squares: Sequence[np.ndarray]) -> list[dict[str, float]]:
-    """The probability of each class, by name in the networks' order, for images from `decode_square`.
-
-    It is the mean of the networks in `folders`, which are of one run.
-    """
-    names = checkpoints.load(folders[0]).class_names
-    images, index = np.stack(squares), np.arange(len(squares))
-    probs = np.mean([np.exp(predict_log_probs(folder, images, index)) for folder in folders], axis=0)
-    return [dict(zip(names, map(float, row), strict=True)) for row in probs]
+def predict_squares(folder: Path, squares: Sequence[np.ndarray]) -> list[dict[str, float]]:
+    """The probability of each class, by name in the network's order, for images from `decode_square`."""
+    names = checkpoints.load(folder).class_names
+    log_probs = predict_log_probs(folder, np.stack(squares), np.arange(len(squares)))
+    return [dict(zip(names, map(float, row), strict=True)) for row in np.exp(log_probs)]
 
 
 def predict_image(folder: Path, data: bytes) -> dict[str, float]:
     """The probability of each class, by name, for one encoded image."""
-    return predict_squares([folder], [decode_square(data, checkpoints.load(folder).recipe.image_size)])[0]
+    return predict_squares(folder, [decode_square(data, checkpoints.load(folder).recipe.image_size)])[0]

@@ -23,23 +23,22 @@ class Said:
 
 
 def hear(
-    finals: Sequence[Floats],
-    epochs: Sequence[Sequence[Table]],
+    final: Floats,
+    epochs: Sequence[Table],
     *,
     others: Sequence[Table] = (),
     out_of_sample: Table | None = None,
 ) -> Said:
     """All predictions of a training together.
 
-    `finals` are the log-probabilities of each network in the end, `epochs` those of its epochs, NaN where a
+    `final` are the log-probabilities of the network in the end, `epochs` those of each epoch, NaN where a
     sample was not looked at; `others` those of other networks, which count for the disagreement only. Where
     `out_of_sample` is not NaN, it is the only word that counts.
     """
-    # in the first quarter a network knew little
-    later = [table for each in epochs for table in each[len(each) // 4 :]]
-    log_probs = mean_log_probs([*finals, *later])
+    later = epochs[len(epochs) // 4 :]  # in the first quarter the network knew little
+    log_probs = mean_log_probs([final, *later])
     if out_of_sample is not None:
         there = ~np.isnan(out_of_sample[:, 0])
         log_probs[there] = out_of_sample[there]
-    words = [*finals, *later, *others, *(() if out_of_sample is None else (out_of_sample,))]
+    words = [final, *later, *others, *(() if out_of_sample is None else (out_of_sample,))]
     return Said(log_probs, disagreement(words))

@@ -15,11 +15,9 @@ from app.ml.recipes import Recipe, StartFrom, recipe_from_json
 from app.storage import Origin
 from app.tasks.start import settle_start
 from app.training.first_looks import newest_first_look
-from app.training.folds import NEVER_TRAINED, WHOLE, assign_folds, network_name, whole_networks
+from app.training.folds import NEVER_TRAINED, WHOLE, assign_folds
 from app.training.models import Run
 from app.training.runs import get_run, newest_finished
-
-_SEEDS = 2**31  # the seed of a run is smaller
 
 
 @dataclass(frozen=True)
@@ -59,21 +57,12 @@ class Plan:
 
     @property
     def networks(self) -> list[int]:
-        """The networks to train: those on everything, then one per fold."""
-        return [*self.whole, *range(self.recipe.folds)]
-
-    @property
-    def whole(self) -> list[int]:
-        """The networks that train on everything, of which the mean counts."""
-        return whole_networks(self.recipe.networks)
-
-    def seed_of(self, fold: int) -> int:
-        """The seed of a network: the run's, but for further networks on everything one that no run has."""
-        return self.seed + max(0, WHOLE - fold) * _SEEDS
+        """The networks to train: the one on everything, then one per fold."""
+        return [WHOLE, *range(self.recipe.folds)]
 
     def train_index(self, fold: int) -> np.ndarray:
         """Rows that the fold's network trains on."""
-        return np.flatnonzero(~self.held_out & ((self.folds != fold) | (fold <= WHOLE)))
+        return np.flatnonzero(~self.held_out & ((self.folds != fold) | (fold == WHOLE)))
 
     def fold_index(self, fold: int) -> np.ndarray:
         """Rows of a fold, which its network judges."""
@@ -90,16 +79,10 @@ class Plan:
         return self.folder / network_name(fold)
 
     def start_of(self, fold: int) -> StartFrom:
-        """The start of a network: the same one of the parent; a fold's never saw the fold either.
-
-        Where the parent has fewer networks on everything, the rest start from its first.
-        """
+        """The start of a fold's network: its parent's network of the same fold, which never saw it either."""
         if self.start.kind != "parent":
             return self.start
-        parent = self.parent or self.folder
-        same = parent / network_name(fold)
-        lacks = fold < WHOLE and not checkpoints.exists(same)
-        return StartFrom.from_parent(parent / network_name(WHOLE) if lacks else same)
+        return StartFrom.from_parent((self.parent or self.folder) / network_name(fold))
 
 
 def make_plan(context: JobContext, started: Run) -> Plan:
@@ -157,7 +140,6 @@ def make_plan(context: JobContext, started: Run) -> Plan:
     )
 
 
-def predicting_folders(folder: Path) -> list[Path]:
-    """Of the networks in a run's folder whose mean predicts. Raises CheckpointError if there is none."""
-    recipe = checkpoints.load(folder / network_name(WHOLE)).recipe
-    return [folder / network_name(number) for number in whole_networks(recipe.networks)]
+def network_name(fold: int) -> str:
+    """Of a network of a run: its folder within the run's."""
+    return "main" if fold == WHOLE else f"fold-{fold}"

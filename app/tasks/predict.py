@@ -1,4 +1,4 @@
-"""The job that predicts photos with a run's networks."""
+"""The job that predicts photos with a run's network."""
 
 import logging
 
@@ -13,7 +13,8 @@ from app.ml.decoding import decode_square
 from app.ml.device import usable_cores, use_threads
 from app.ml.scorer import predict_squares
 from app.photos.photos import photo_path, photos_of_job, record_look
-from app.tasks.plan import predicting_folders
+from app.tasks.plan import network_name
+from app.training.folds import WHOLE
 from app.training.models import Photo
 from app.training.runs import get_run
 
@@ -23,8 +24,8 @@ log = logging.getLogger(__name__)
 def run(context: JobContext) -> None:
     """Predict the job's remaining photos, so a restart resumes; a missing file does not stop the rest."""
     settings = context.settings
-    folders = predicting_folders(settings.runs_dir / str(context.job.arguments["run"]))
-    size = checkpoints.load(folders[0]).recipe.image_size
+    folder = settings.runs_dir / str(context.job.arguments["run"]) / network_name(WHOLE)
+    size = checkpoints.load(folder).recipe.image_size
     use_threads(settings.worker_threads or usable_cores())  # as a training in this process does
     with context.database.read() as session:
         photos = photos_of_job(session, job_id=context.job.id)
@@ -40,7 +41,7 @@ def run(context: JobContext) -> None:
             decoded.append((photo.id, square))
     if not decoded:
         return
-    said = predict_squares(folders, [square for _, square in decoded])
+    said = predict_squares(folder, [square for _, square in decoded])
     with context.database.write() as session:
         for (photo_id, _), probabilities in zip(decoded, said, strict=True):
             record_look(

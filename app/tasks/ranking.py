@@ -19,7 +19,6 @@ from app.ranking.embeddings import write_embedding
 from app.ranking.networks import hear
 from app.ranking.opinions import Opinion
 from app.ranking.rankings import ranking_rows, stage_ranking
-from app.ranking.scoring import mean_log_probs
 from app.ranking.starting import start
 from app.review.issues import publish
 from app.rounds.movement import count_movement, to_keep
@@ -39,33 +38,27 @@ DIMENSIONS = 64  # of the embedding; more do not improve the neighbours
 def rank(context: JobContext, plan: Plan, images: Images, *, early: bool = False) -> None:
     """Score every label and store the ranking; `early` is a ranking during the training.
 
-    With folds, only the network that never saw a sample counts for it. Of several networks on everything the
-    mean counts; an early ranking is that of the first.
+    With folds, only the network that never saw a sample counts for it.
     """
     n = len(plan.samples.paths)
-    whole = [WHOLE] if early else plan.whole
-    history = load_checkpoint(plan.folder_of(WHOLE)).history
+    main = plan.folder_of(WHOLE)
+    history = load_checkpoint(main).history
     folds = {} if early else {fold: plan.fold_index(fold) for fold in range(plan.recipe.folds)}
-    total = n * len(whole) + sum(map(len, folds.values()))
-    progress = _Progress(context, total, RANKS_EARLY if early else PREDICTS)
+    progress = _Progress(context, n + sum(map(len, folds.values())), RANKS_EARLY if early else PREDICTS)
     seen = _judge(progress, plan, images, WHOLE, np.arange(n), dimensions=DIMENSIONS)
-    finals = [
-        seen.log_probs,
-        *(_judge(progress, plan, images, number, np.arange(n)).log_probs for number in whole[1:]),
-    ]
-    said = mean_log_probs(finals) if len(finals) > 1 else seen.log_probs
+    said = seen.log_probs
     outside = np.full_like(said, np.nan)
     for fold, index in folds.items():
         if len(index):
             outside[index] = _judge(progress, plan, images, fold, index).log_probs
     others = _others(context, plan)
     heard = hear(
-        finals,
-        [_epochs_of(plan, number) for number in whole],
+        said,
+        list(read_epochs(main, history[-1].epoch)),
         others=[each.log_probs for each in others if each.kind == PARENT],
         out_of_sample=outside,
     )
-    heard.log_probs[plan.held_out] = said[plan.held_out]  # the error rate is that of the networks in the end
+    heard.log_probs[plan.held_out] = said[plan.held_out]  # the error rate is that of the network itself
     learnt = ~plan.held_out & ((plan.folds == WHOLE) | early)
     first = start(
         [own_opinion(heard.log_probs, learnt=learnt), *others],
@@ -111,11 +104,6 @@ def rank(context: JobContext, plan: Plan, images: Images, *, early: bool = False
         )
     if not early:
         _unless_it_fails(plan, "movement", lambda: _keep_movement(context, plan.run_id))
-
-
-def _epochs_of(plan: Plan, number: int) -> list[np.ndarray]:
-    folder = plan.folder_of(number)
-    return list(read_epochs(folder, load_checkpoint(folder).history[-1].epoch))
 
 
 def _unless_it_fails(plan: Plan, what: str, make: Callable[[], T]) -> T | None:

@@ -25,10 +25,10 @@ from app.ml.watch import TrainingProgress
 from app.tasks.ending import end, ending_badly
 from app.tasks.images import TrainingImages, prepare
 from app.tasks.machine import machine_facts
-from app.tasks.plan import Plan, make_plan
+from app.tasks.plan import Plan, make_plan, network_name
 from app.tasks.ranking import is_early, rank
 from app.training.ending import record_epoch, start_run
-from app.training.folds import WHOLE, network_name
+from app.training.folds import WHOLE
 from app.training.models import Epoch, Run
 from app.training.phases import DRAWS, TRAINS
 from app.training.recipes import misses_classes, weight_words
@@ -97,7 +97,7 @@ def _train_and_rank(context: JobContext, prepared: TrainingImages) -> str:
             raise Invalid(
                 f"There are too few different training images for {plan.recipe.folds} folds; import more."
             )
-        if fold <= WHOLE or len(plan.fold_index(fold)):
+        if fold == WHOLE or len(plan.fold_index(fold)):
             notes += context.step(f"train {network_name(fold)}", partial(_train, context, plan, images, fold))
     context.step("rank", lambda: rank(context, plan, images))
     if misses_classes(plan.recipe, plan.names):
@@ -169,7 +169,7 @@ def _train(context: JobContext, plan: Plan, images: Images, fold: int) -> list[s
         class_names=plan.names,
         recipe=plan.recipe,
         start=plan.start_of(fold),
-        seed=plan.seed_of(fold),
+        seed=plan.seed,
         folder=plan.folder_of(fold),
         on_progress=on_progress,
         should_stop=context.should_stop,
@@ -212,24 +212,18 @@ def _record(context: JobContext, plan: Plan, fold: int, epoch: int, metrics: Epo
 
 
 def _valid_index(plan: Plan, fold: int) -> np.ndarray:
-    """The rows of the validation: for a network on everything the hold-out without the gold part.
+    """The rows of the validation: for the main network the hold-out without the gold part.
 
     The recipe may choose an epoch by it. Fold networks have none, which saves time.
     """
-    return np.flatnonzero(plan.held_out & ~plan.gold) if fold <= WHOLE else np.empty(0, dtype=np.int64)
+    return np.flatnonzero(plan.held_out & ~plan.gold) if fold == WHOLE else np.empty(0, dtype=np.int64)
 
 
 def _position(plan: Plan, fold: int, progress: TrainingProgress) -> tuple[str, int, int]:
     """Stage in words, and images seen of all images that all networks will see."""
     sizes = [len(plan.train_index(network)) * progress.epochs for network in plan.networks]
     before = plan.networks.index(fold)
+    which = "the network" if fold == WHOLE else f"fold {fold + 1} of {plan.recipe.folds}"
     epoch = f"epoch {progress.epoch} of {progress.epochs}"
-    stage = f"{TRAINS} {_in_words(plan, fold)}: {epoch}, batch {progress.batch} of {progress.batches}"
+    stage = f"{TRAINS} {which}: {epoch}, batch {progress.batch} of {progress.batches}"
     return stage, int(sum(sizes[:before]) + progress.fraction * sizes[before]), sum(sizes)
-
-
-def _in_words(plan: Plan, fold: int) -> str:
-    if fold > WHOLE:
-        return f"fold {fold + 1} of {plan.recipe.folds}"
-    whole = plan.whole
-    return "the network" if len(whole) == 1 else f"network {whole.index(fold) + 1} of {len(whole)}"

@@ -239,17 +239,6 @@ FIELDS = (
         high=0.9999,
     ),
     Field(
-        "networks",
-        "Networks",
-        "So many are trained on the same images, and the mean of their predictions counts: fewer errors, and "
-        "each takes as long again.",
-        "Ranking and stopping",
-        "whole",
-        1,
-        5,
-        "networks",
-    ),
-    Field(
         "folds",
         "Folds",
         "So many further networks judge training images that they never saw; each takes as long again.",

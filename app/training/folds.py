@@ -1,27 +1,12 @@
-"""The networks of a run by number, and the folds: who judges a sample whose network must not know it.
-
-Pure functions.
-"""
+"""Assigns samples to folds: each sample is scored by a network that did not train on it. Pure functions."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-WHOLE = -1  # the network that trained on the whole training part; others that did are -2, -3, …
+WHOLE = -1  # the network that trained on the whole training part
 NEVER_TRAINED = ("valid", "test")  # the parts that no network trains on
-
-
-def whole_networks(networks: int) -> list[int]:
-    """The numbers of so many networks that train on the whole training part; WHOLE comes first."""
-    return [WHOLE - place for place in range(networks)]
-
-
-def network_name(fold: int) -> str:
-    """Of a network of a run: its folder within the run's."""
-    if fold == WHOLE:
-        return "main"
-    return f"fold-{fold}" if fold > WHOLE else f"main-{WHOLE - fold + 1}"
 
 
 def assign_folds(sha256: Sequence[str], *, folds: int) -> NDArray[np.int64]:

@@ -92,7 +92,7 @@ class Epoch(Base):
     run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), primary_key=True)
     fold: Mapped[int] = mapped_column(
         primary_key=True, autoincrement=False
-    )  # below 0: a network on the whole training part, see `folds`
+    )  # -1: the network on the whole training part
     epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # from 0, through all phases
     train_loss: Mapped[float]
     valid_loss: Mapped[float | None]

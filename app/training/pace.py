@@ -13,7 +13,7 @@ from app.datasets.models import DatasetVersion, Sample
 from app.jobs.requests import live_workers
 from app.ml.recipes import RESNET34, Network, Recipe, early_epochs_of, recipe_from_json
 from app.training.fields import phases_of
-from app.training.folds import whole_networks
+from app.training.folds import WHOLE
 from app.training.models import FIRST_LOOK, Epoch, Run
 
 BEFORE = "seconds_before"  # in `Run.facts`: the time of a run before it was resumed
@@ -63,9 +63,7 @@ def epoch_sizes(recipe: Recipe, *, start: str) -> list[int]:
 
 def network_shares(recipe: Recipe) -> dict[int, float]:
     """The share of the training images that each network of a run trains on, by fold."""
-    return dict.fromkeys(whole_networks(recipe.networks), 1.0) | dict.fromkeys(
-        range(recipe.folds), 1 - 1 / max(1, recipe.folds)
-    )
+    return {WHOLE: 1.0} | dict.fromkeys(range(recipe.folds), 1 - 1 / max(1, recipe.folds))
 
 
 def epochs_share(recipe: Recipe, *, start: str, done: Iterable[tuple[int, int]]) -> float:

@@ -3,7 +3,6 @@
 import io
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -98,31 +97,6 @@ def test_a_photo_gets_the_probability_of_each_class_from_the_runs_network(
         found = said(database, kept)
         assert found == pytest.approx(predict_image(network, photo(colour)))
         assert (next(iter(found)), sum(found.values())) == (name, pytest.approx(1, abs=1e-4))
-
-
-def test_a_photo_gets_the_mean_of_what_several_networks_of_a_run_say(
-    database: Database, settings: Settings, made: Made, network: Path, tmp_path: Path
-) -> None:
-    images, labels = coloured_images(48)
-    folder = settings.runs_dir / str(made.run_id)
-    (folder / "main").unlink()
-    for seed, name in ((1, "main"), (2, "main-2")):
-        train(
-            images,
-            labels,
-            train_index=np.arange(48),
-            valid_index=np.empty(0, np.int64),
-            class_names=CLASSES,
-            recipe=replace(TINY, networks=2),
-            start=StartFrom("none"),
-            seed=seed,
-            folder=folder / name,
-        )
-    kept = show_photo(database, settings, made.run_id, photo((120, 120, 60)))
-    work(database, settings, kept)
-    first, second = (predict_image(folder / name, photo((120, 120, 60))) for name in ("main", "main-2"))
-    assert said(database, kept) == pytest.approx({name: (first[name] + second[name]) / 2 for name in first})
-    assert first != pytest.approx(second, abs=1e-4)
 
 
 def test_a_turned_photo_and_a_transparent_one_are_seen_as_a_person_sees_them(

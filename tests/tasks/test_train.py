@@ -22,7 +22,6 @@ from app.jobs.engine import JobContext
 from app.jobs.models import Job
 from app.measuring.evaluations import evaluate_run
 from app.ml.recipes import RECIPES, Phase, Recipe
-from app.ml.scorer import predict_log_probs
 from app.ranking.embeddings import read_embedding
 from app.ranking.models import Prediction, StagedPrediction
 from app.review.gold import draw_gold
@@ -30,9 +29,8 @@ from app.review.models import OpenIssue
 from app.rounds.movement import count_movement, movement_of
 from app.settings import Settings
 from app.tasks import train
-from app.tasks.images import prepare
 from app.tasks.machine import code_digest
-from app.tasks.plan import make_plan, predicting_folders
+from app.tasks.plan import make_plan
 from app.tasks.ranking import is_early, rank
 from app.training.folds import WHOLE
 from app.training.models import Run
@@ -328,37 +326,6 @@ def test_with_folds_every_training_image_is_judged_by_a_network_that_never_saw_i
     assert set(folds) == {-1, 0, 1}
     for fold in (0, 1):
         assert (settings.runs_dir / str(run_id) / f"fold-{fold}" / "model.safetensors").exists()
-
-
-def test_of_several_networks_the_mean_counts_and_a_retrain_continues_each(
-    database: Database, settings: Settings, dataset: int
-) -> None:
-    recipe = replace(TINY, networks=2, phases=(replace(TINY.phases[0], epochs=1),))
-    run_id = ask(database, dataset, recipe)
-    context, stages = context_of(database, settings, run_id), []
-    context.after = stages.append
-    train.run(context)
-    assert any("network 1 of 2" in stage for stage in stages)
-    assert any("network 2 of 2" in stage for stage in stages)
-    with database.read() as session:
-        run = get_run(session, run_id=run_id)
-    plan = make_plan(context, run)
-    images = prepare(context, plan).images
-    folders = predicting_folders(settings.runs_dir / str(run_id))
-    assert [folder.name for folder in folders] == ["main", "main-2"]
-    held = np.flatnonzero(plan.held_out)
-    each = [np.exp(predict_log_probs(folder, images, held)) for folder in folders]
-    assert np.abs(each[0] - each[1]).max() > 1e-3  # from other seeds
-    found = ranked(database, run_id)
-    stored = np.array([found[int(plan.samples.sample_ids[row])].probabilities for row in held])
-    assert stored == pytest.approx(np.mean(each, axis=0), abs=1e-3)
-
-    child_id = ask(database, dataset, replace(recipe, networks=3), run_id)
-    with database.read() as session:
-        child = make_plan(context_of(database, settings, child_id), get_run(session, run_id=child_id))
-    begins = [child.start_of(number).path for number in child.networks]
-    assert begins == [folders[0], folders[1], folders[0]]
-    assert len({child.seed_of(number) for number in child.networks}) == 3
 
 
 def test_what_the_first_look_doubts_comes_first_while_the_network_knows_little(

@@ -43,15 +43,6 @@ def test_the_pace_of_earlier_epochs_is_taken_on(pace, images, folds):
     assert found.pace == pytest.approx(64**2 * pace)
 
 
-def test_each_further_network_takes_as_long_again():
-    measured = [Measured(1, 64, 1e-6)]
-    one, three = (
-        estimate(replace(QUICK, networks=networks), start="none", images=1000, measured=measured)
-        for networks in (1, 3)
-    )
-    assert three.seconds == pytest.approx(3 * one.seconds)
-
-
 def test_a_training_goes_by_the_pace_of_its_own_network_where_that_was_measured():
     lite = replace(QUICK, network=LITE)
     both = [Measured(1, 64, 1e-6), Measured(2, 64, 3e-6, LITE)]

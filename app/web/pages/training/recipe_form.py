@@ -120,10 +120,9 @@ ShownTrain = Annotated[dict[str, str], Depends(_Sent("query", "version"))]
 def words_of(recipe: Recipe, *, start: str) -> str:
     """What a recipe does, in a line."""
     epochs = sum(phase.epochs for phase in phases_of(recipe, tunes=start == "parent"))
-    networks = f", {recipe.networks} networks" if recipe.networks > 1 else ""
     folds = f", {recipe.folds} folds for the ranking" if recipe.folds else ""
     weighted = ", weighs the classes" if recipe.class_weights else ""
-    return f"{recipe.image_size} pixels, {plural(epochs, 'epoch')}{networks}{folds}{weighted}"
+    return f"{recipe.image_size} pixels, {plural(epochs, 'epoch')}{folds}{weighted}"
 
 
 def changes_of(sent: Mapping[str, str], *, recipe: Recipe, class_names: Sequence[str]) -> dict[str, object]:
