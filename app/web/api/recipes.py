@@ -33,7 +33,7 @@ class RecommendationOut(Output):
     """A recipe with changes, and why; a run that names no recipe uses it."""
 
     recipe: str
-    changes: dict[str, int]
+    changes: dict[str, int | str]
     images: int
     width: int  # pixels of the median image
     height: int

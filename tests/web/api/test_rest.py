@@ -9,7 +9,9 @@ from sqlalchemy import update
 
 from app.datasets.models import Sample
 from app.db.engine import Database
+from app.ml.imagenet import Offer
 from app.settings import Settings
+from app.training.starts import Weights
 from tests.conftest import People
 from tests.factories import Made, import_folder, write_images
 
@@ -278,6 +280,17 @@ def test_a_run_without_a_recipe_uses_the_recommended_one(
     assert (recipe["image_size"], recipe["phases"][-1]["epochs"]) == (advice["changes"]["image_size"], 2)
     named = api["ada"].post(f"{API}/datasets/faces/runs", json={"recipe": "default", "seed": 5}).json()
     assert named["recommended"] == ""
+
+
+def test_what_is_recommended_may_be_another_network(
+    api: Scripts, made: Made, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    none = Weights("auto", Offer("absent", "no internet"))
+    monkeypatch.setattr("app.web.api.recipes.weights_now", lambda _settings: none)
+    with database.write() as session:
+        session.execute(update(Sample).values(width=640, height=480))
+    advice = api["ann"].get(f"{API}/datasets/faces/recommendation").json()
+    assert (advice["recipe"], advice["changes"]["network"]) == ("photos", "efficientnet-lite0")
 
 
 def test_only_a_retrain_has_a_parent(api: Scripts, made: Made) -> None:

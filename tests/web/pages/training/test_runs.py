@@ -15,6 +15,7 @@ from app.ranking.models import Prediction
 from app.training.ending import start_run
 from app.training.first_looks import request_first_look
 from app.training.models import Run
+from app.training.starts import Weights
 from tests.factories import Made, import_folder, make_first_look, make_run, write_images
 from tests.web.asking import sure
 from tests.web.html import flat
@@ -63,6 +64,24 @@ def test_the_recommended_recipe_is_chosen_already_and_says_why(
         assert run is not None
         assert (run.recipe["name"], run.recipe["image_size"]) == ("default, edited", int(size[1]))
         assert run.recipe["phases"][-1]["epochs"] == 3
+
+
+def test_photographs_without_weights_of_the_usual_network_get_one_whose_weights_are_here(
+    browser_of: dict[str, TestClient], database: Database, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, none = browser_of["ada"], Weights("auto", Offer("absent", "no internet"))
+    monkeypatch.setattr("app.web.pages.training.train.weights_now", lambda _settings: none)
+    with database.write() as session:
+        session.execute(update(Sample).values(width=640, height=480))
+    form = flat(ada.get("/d/faces/models/train").text)
+    [words] = re.findall(r'<label class="recipe">(?:(?!</label>).)*recommended(.*?)</label>', form)
+    assert "ImageNet weights of EfficientNet-Lite0" in words
+    assert "no ImageNet weights of ResNet34 (no internet)" in words
+    ada.post("/d/faces/models", data={**ASKED, "recipe": "", "start": "auto"})
+    with database.read() as session:
+        run = session.scalars(select(Run).order_by(Run.id.desc())).first()
+        assert run is not None
+        assert (run.recipe["network"], run.weights) == ("efficientnet-lite0", "imagenet")
 
 
 def test_an_annotator_sees_runs_but_starts_none(browser_of: dict[str, TestClient], made: Made) -> None:
