@@ -1,7 +1,7 @@
 """A weights file to start from, made without labels: a ResNet34 learns what the first look's backbone says.
 
-    .venv/bin/python benchmarks/backbone_weights.py FOLDER OUT.safetensors [--pattern 'train/**/*'] [--size 96]
-        [--teacher 128] [--epochs 60]
+    .venv/bin/python benchmarks/backbone_weights.py FOLDER OUT.safetensors [--pattern 'train/**/*']
+        [--size 96] [--teacher 128] [--epochs 60]
 
 The network sees augmented images of FOLDER and learns the 1,280 features that EfficientNet-Lite0, which has
 seen ImageNet, has for the same view at `--teacher` pixels (knowledge distillation, Hinton et al. 2015). The
