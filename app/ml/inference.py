@@ -12,8 +12,7 @@ from torchvision.models.resnet import BasicBlock
 from app.ml import checkpoints
 from app.ml.checkpoints import Checkpoint
 from app.ml.device import low_precision
-from app.ml.network import build_model
-from app.ml.recipes import RESNET34, Network
+from app.ml.network import Lite0Body, build_model
 from app.ml.small_maps import SmallMapConv2d, matrix_of, unroll_small_maps
 
 
@@ -24,7 +23,7 @@ def load_judge(folder: Path, checkpoint: Checkpoint, device: torch.device) -> "J
     ):  # random weights for 21 million places would cost more than reading the stored ones
         model = build_model(len(checkpoint.class_names), checkpoint.stem, checkpoint.recipe.network)
     checkpoints.load_model(folder, checkpoint, model)
-    return Judge(model, device, checkpoint.recipe.network)
+    return Judge(model, device)
 
 
 class Judge(nn.Module):
@@ -36,15 +35,16 @@ class Judge(nn.Module):
     under autocast.
     """
 
-    def __init__(self, model: nn.Module, device: torch.device, network: Network = RESNET34) -> None:
+    def __init__(self, model: nn.Module, device: torch.device) -> None:
         super().__init__()
         model.eval().to(device)
         self.body, head = cast("tuple[nn.Sequential, nn.Sequential]", tuple(model.children()))
         self.pool, self.head = head[:2], head[2:]  # fastai's head begins with pooling and flattening
         self.dtype = low_precision(device) or torch.float32
         has_onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-        self.blocked = device.type == "cpu" and has_onednn and network == RESNET34
-        if network == RESNET34:
+        is_resnet = not isinstance(self.body, Lite0Body)
+        self.blocked = device.type == "cpu" and has_onednn and is_resnet
+        if is_resnet:
             fold_batch_norm(self.body)
         if self.blocked:
             unroll_small_maps(self.body)

@@ -85,6 +85,6 @@ def test_it_judges_as_it_was_trained_and_in_low_precision_nearly_so(monkeypatch)
     x = torch.rand(8, 3, 70, 70)
     with torch.inference_mode():
         expected = torch.softmax(model.eval()(x), dim=1)
-        assert (Judge(copy.deepcopy(model), CPU, LITE)(x).exp() - expected).abs().max() < 0.05
+        assert (Judge(copy.deepcopy(model), CPU)(x).exp() - expected).abs().max() < 0.05
         monkeypatch.setattr("app.ml.inference.low_precision", lambda _: None)
-        assert torch.allclose(Judge(model, CPU, LITE)(x).exp(), expected, atol=1e-4)
+        assert torch.allclose(Judge(model, CPU)(x).exp(), expected, atol=1e-4)
