@@ -221,7 +221,8 @@ def _weights(settings: "Settings") -> str:
             f"{settings.weights_dir}, or set TOPLOSS_WEIGHTS=auto."
         )
     return (
-        "ImageNet weights are neither here nor can they be downloaded; new networks start from random ones."
+        "ImageNet weights of ResNet34 are neither here nor can they be downloaded, so it starts from random "
+        "ones; those of EfficientNet-Lite0 came with Toploss."
     )
 
 

@@ -46,6 +46,7 @@ class RunSummary:
     parent_name: str
     seed: int
     weights: str
+    network: str
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -164,6 +165,7 @@ def run_summaries(session: Session, *, dataset_id: int) -> list[RunSummary]:
             parent_name=run.parent_name,
             seed=run.seed,
             weights=run.weights,
+            network=run.network,
             created_at=run.created_at,
             started_at=run.started_at,
             finished_at=run.finished_at,

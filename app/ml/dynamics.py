@@ -59,9 +59,9 @@ def write_epoch(folder: Path, epoch: int, log_probs: NDArray[np.float16]) -> Non
     write_whole(_path(folder, epoch), save)
 
 
-def read_epochs(folder: Path, epochs: int) -> Iterator[NDArray[np.float16]]:
-    """The predictions of the first `epochs` epochs, mapped from disk: (images, classes), NaN: none."""
-    for epoch in range(1, epochs + 1):
+def read_epochs(folder: Path, epochs: int, *, first: int = 1) -> Iterator[NDArray[np.float16]]:
+    """The predictions from epoch `first` to `epochs`, mapped from disk: (images, classes), NaN: none."""
+    for epoch in range(first, epochs + 1):
         if _path(folder, epoch).exists():
             yield np.load(_path(folder, epoch), mmap_mode="r")
 
@@ -76,6 +76,8 @@ class Targets:
 
     This is self-adaptive training (Huang et al. 2020): a network learns less and less from a label that it
     doubts in every epoch. The targets follow from stored predictions, so a resumed training has the same.
+    They are computed batch by batch from all tables, which takes no memory, and little time unless there are
+    many hundred classes.
     """
 
     labels: NDArray[np.int64]  # (images,) class positions

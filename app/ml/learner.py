@@ -138,7 +138,10 @@ class _Loss(CrossEntropyLossFlat):  # type: ignore[misc]
             result: torch.Tensor = super().__call__(said, wanted, **options)
             return result
         sure = wanted.amax(dim=1, keepdim=True)
-        return F.cross_entropy(said, wanted * sure / sure.mean(), weight=self.func.weight)
+        wanted, weight = wanted * sure, self.func.weight
+        # torch divides by the number of images here, by the sum of their weights for positions
+        whole = (wanted if weight is None else wanted * weight).sum() / len(wanted)
+        return F.cross_entropy(said, wanted, weight=weight) / whole
 
 
 def _loss(recipe: Recipe, class_names: tuple[str, ...], counts: list[int]) -> CrossEntropyLossFlat:

@@ -245,6 +245,12 @@ def to_json(recipe: Recipe) -> str:
     return json.dumps(dataclasses.asdict(recipe))
 
 
+def complete(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored recipe with the fields that later versions added, to compare it with one of today."""
+    found: dict[str, Any] = json.loads(to_json(recipe_from_json(stored)))
+    return found
+
+
 def recipe_from_json(text: str | Mapping[str, Any]) -> Recipe:
     """The recipe that `to_json` wrote (or its parsed form).
 

@@ -152,9 +152,11 @@ class Watch(Callback):  # type: ignore[misc]
         What the network said in its first quarter, or of its smaller images, does not count.
         """
         recipe = self.checkpoint.recipe
-        total = sum(phase.epochs for phase in self.phases)
-        tables = list(read_epochs(self.folder, epoch))[self.built.early_epochs or total // 4 :]
-        if not (recipe.self_adaptive and tables) or recipe.mixup:  # mixtures have no predictions to go by
+        if not recipe.self_adaptive or recipe.mixup:  # mixtures have no predictions to go by
+            return None
+        ignored = max(self.built.early_epochs, sum(phase.epochs for phase in self.phases) // 4)
+        tables = list(read_epochs(self.folder, epoch, first=ignored + 1))
+        if not tables:
             return None
         return Targets(self.dls.train.labels, tables, recipe.self_adaptive, recipe.label_smoothing)
 

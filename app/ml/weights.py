@@ -25,6 +25,7 @@ ADVICE = (  # ends the message of every WeightsUnavailable
     "Set TOPLOSS_WEIGHTS=none to start from random weights, or to the path of a .safetensors or .pth file of "
     "a ResNet34."
 )
+_LITE_ADVICE = f"Choose the start imagenet: the weights of {NETWORK_NAMES[LITE]} came with Toploss."
 _DEEP = "0.0.0.weight"  # a tensor that only networks with our deep stem have
 # the positions of torchvision's parts in fastai's body, which is a sequence of the same layers
 _BODY = {"conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "layer3": "6", "layer4": "7"}
@@ -63,7 +64,8 @@ def load_start(
         parent = checkpoints.load(start.path)
         set_stem(model, parent.stem)
         same = parent.class_names == class_names
-        _fill(model, checkpoints.load_weights(start.path, parent), str(start.path), with_head=same)
+        weights = checkpoints.load_weights(start.path, parent)
+        _fill(model, weights, str(start.path), with_head=same, network=network)
         what = "The network" if same else "The network's body (the classes differ)"
         return parent.normalisation, f"{what} starts from the model before it."
     state = _read_file(start.path)
@@ -135,11 +137,11 @@ def _fill(
     }
     needed = {name for name in own if not name.endswith("num_batches_tracked")}
     body = {name for name in needed if name.startswith("0.")}
-    missing = body - fitting.keys()
+    missing, advice = body - fitting.keys(), _LITE_ADVICE if network == LITE else ADVICE
     if missing:
         raise WeightsUnavailable(
             f"{origin} is no {NETWORK_NAMES[network]}: {len(missing)} of {len(body)} tensors are missing. "
-            f"{ADVICE}"
+            f"{advice}"
         )
     broken = sum(not bool(torch.isfinite(fitting[name]).all()) for name in body)
     if broken:

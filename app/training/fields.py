@@ -213,7 +213,7 @@ FIELDS = (
         "self_adaptive",
         "Self-adaptive targets",
         "Share of an image’s label that, in each later epoch, what the network said of it replaces: a wrong "
-        "label is learnt from less and less. 0 is none, 0.1 usual.",
+        "label is learnt from less and less. 0 is none, 0.1 usual; mixup switches it off.",
         "Loss and regularisation",
         high=0.5,
     ),

@@ -9,6 +9,7 @@ from sqlalchemy import ForeignKey, Index, Integer, UniqueConstraint, column, fal
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from app.db.types import Base, FloatVector, now
+from app.ml.recipes import RESNET34
 from app.training.names import model_name, name_with_id
 
 TRAINING, FIRST_LOOK, OWN_MODEL = "training", "first look", "own model"  # the kinds of runs
@@ -72,6 +73,11 @@ class Run(Base):
     def parent_name(self) -> str:
         """What people call the model that it continues; empty: it continues none."""
         return model_name(self.parent_number) if self.parent_number else ""
+
+    @property
+    def network(self) -> str:
+        """Of which kind its network is."""
+        return str(self.recipe.get("network", RESNET34))
 
     @property
     def is_training(self) -> bool:

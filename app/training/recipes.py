@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import Invalid
-from app.ml.recipes import NETWORK_NAMES, RECIPES, Network, Phase, Recipe, recipe_from_json, takes_weights
+from app.ml.recipes import (
+    NETWORK_NAMES,
+    RECIPES,
+    RESNET34,
+    Network,
+    Phase,
+    Recipe,
+    recipe_from_json,
+    takes_weights,
+)
 from app.spelling import by_name
 from app.training.fields import (
     BY_NAME,
@@ -43,7 +52,8 @@ def choose_recipe(name: str) -> Recipe:
 
 def recipe_of(stored: Mapping[str, Any]) -> Recipe:
     """The recipe for a retrain of a run: today's of the same name, or the run's own if it was edited."""
-    return RECIPES.get(stored["name"]) or recipe_from_json(stored)
+    known = RECIPES.get(stored["name"])
+    return with_network(known, stored.get("network")) if known else recipe_from_json(stored)
 
 
 def fields_for(start: Start, recipe: Recipe) -> tuple[Field, ...]:
@@ -59,18 +69,18 @@ def edit(
     Only the phases of a run with this start are changed. Raises Invalid, naming the field and its allowed
     values.
     """
-    start = begins(start, with_network(recipe, changes.get("network")))
+    other = with_network(recipe, changes.get("network"))
+    start = begins(start, other)
     tunes = start == "parent"
     before = values_of(recipe, tunes=tunes)
-    asked = {
-        name: parse(_known(name, start, recipe), given, class_names=class_names)
-        for name, given in changes.items()
-    }
+    asked = {name: parse(_known(name), given, class_names=class_names) for name, given in changes.items()}
     asked = {
         name: value
         for name, value in asked.items()
         if _plain(value, class_names) != _plain(before[name], class_names)
     }
+    for name in asked:
+        _refuse_unused(BY_NAME[name], start, other)
     if not (before | asked)["frozen_epochs"]:
         asked.pop("frozen_lr", None)
     if not asked:
@@ -80,7 +90,7 @@ def edit(
         own["class_weights"] = _as_weights(own["class_weights"])
     own["fine_tune_phases" if tunes else "phases"] = _phases(recipe, before | asked, asked, tunes=tunes)
     edited = dataclasses.replace(recipe, name=recipe.name.removesuffix(EDITED) + EDITED, **own)
-    if not _is_used(BY_NAME["early_epochs"], start, recipe):
+    if not _is_used(BY_NAME["early_epochs"], start, other):
         return edited
     if "early_epochs" not in asked:
         edited = dataclasses.replace(
@@ -146,15 +156,21 @@ def misses_classes(recipe: Recipe, class_names: Sequence[str]) -> bool:
 def _is_used(field: Field, start: Start, recipe: Recipe) -> bool:
     if field.anew:
         return start != "parent"
+    if field.name == "stem" and recipe.network != RESNET34:
+        return False
     if start == "none" or not field.from_nothing:
         return True
     return field.early and start != "parent" and takes_weights(recipe)
 
 
-def _known(name: str, start: Start, recipe: Recipe) -> Field:
+def _known(name: str) -> Field:
     field = BY_NAME.get(name)
     if field is None:
         raise Invalid(f"A recipe has no field “{name[:40]}”; it has {', '.join(BY_NAME)}.")
+    return field
+
+
+def _refuse_unused(field: Field, start: Start, recipe: Recipe) -> None:
     if field.anew and start == "parent":
         raise Invalid(f"{field.label} ({field.name}) is the parent's; choose another start to change it.")
     if not _is_used(field, start, recipe):
@@ -162,7 +178,6 @@ def _known(name: str, start: Start, recipe: Recipe) -> Field:
             f"{field.label} ({field.name}) can be changed only for a network that starts from random "
             "weights (none)."
         )
-    return field
 
 
 def _phases(

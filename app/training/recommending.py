@@ -79,7 +79,7 @@ def recommend(
 ) -> Recommendation:
     """What to train a new network with; `start` if it is chosen already. Raises Invalid for no start."""
     begin = choose_start(start, setting=starting.setting, parent=False)
-    has_weights = begin != "none" and (begin != "auto" or starting.offer.can_be)
+    has_weights = begin == "file" or (begin != "none" and starting.offer.can_be)
     shape, paces = _shape(session, dataset_id), measure_paces(session)
     name, changes, reason = _choose(shape, paces, has_weights=has_weights, starting=starting, start=begin)
     edited = edit(RECIPES[name], changes, start=begin, class_names=())
@@ -112,7 +112,7 @@ def _choose(
             "A model that knows other photographs learns the classes from few of these.",
         )
     why = f" ({starting.offer.why})" if starting.offer.why else ""
-    if start == "auto":
+    if start != "none":
         changes = _affordable("photos", SIZES, shape, paces, start, {"network": LITE, "epochs": tuned})
         reason = (
             f"There are no ImageNet weights of {NETWORK_NAMES[RESNET34]}{why}; those of the smaller "

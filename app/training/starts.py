@@ -6,7 +6,15 @@ from typing import Literal
 
 from app.errors import Invalid
 from app.ml.imagenet import MEGABYTES, Offer, offer
-from app.ml.recipes import Recipe, StartFrom, has_own_weights, recipe_from_json, takes_weights
+from app.ml.recipes import (
+    LITE,
+    NETWORK_NAMES,
+    Recipe,
+    StartFrom,
+    has_own_weights,
+    recipe_from_json,
+    takes_weights,
+)
 from app.settings import Settings
 from app.training.models import Run
 
@@ -83,8 +91,10 @@ def requested_start(run: Run, settings: Settings) -> str:
     return run.parent_name or PurePath(run.weights).name
 
 
-def stored_words(weights: str) -> str:
-    """The start that a run has stored, for people."""
+def stored_words(weights: str, *, network: str) -> str:
+    """The start that a run of this network has stored, for people."""
+    if weights == "imagenet" and network == LITE:
+        return f"ImageNet weights of {NETWORK_NAMES[LITE]}"
     return {
         "none": "random weights",
         "imagenet": "ImageNet weights",

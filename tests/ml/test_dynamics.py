@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+import torch
 
 from app.ml import checkpoints
 from app.ml.dynamics import Targets, read_epochs, write_epoch
 from app.ml.errors import TrainingStopped
+from app.ml.learner import _Loss
 from app.ml.scorer import predict_log_probs
 
 
@@ -85,3 +87,13 @@ def test_self_adaptive_targets_begin_after_a_quarter_and_are_the_same_after_a_st
     assert losses[2] == pytest.approx(losses[1], abs=1e-5)
     assert losses[1][:2] == pytest.approx(losses[0][:2], abs=1e-6)
     assert losses[1][2] != pytest.approx(losses[0][2], abs=1e-4)
+
+
+@pytest.mark.parametrize("weights", [None, torch.tensor([0.2, 1.0, 4.0])])
+def test_a_target_that_is_its_label_costs_what_the_label_costs(weights):
+    loss = _Loss(weight=weights)
+    said, labels = torch.randn(12, 3), torch.arange(12) % 3
+    sure = torch.nn.functional.one_hot(labels, 3).float()
+    assert float(loss(said, sure)) == pytest.approx(float(loss(said, labels)), rel=1e-5)
+    doubted = sure * 0.6 + 0.2
+    assert float(loss(said, doubted)) != pytest.approx(float(loss(said, labels)), rel=1e-2)

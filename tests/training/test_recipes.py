@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.errors import Invalid
-from app.ml.recipes import RECIPES, recipe_from_json, to_json, weights_by_position
+from app.ml.recipes import LITE, RECIPES, recipe_from_json, to_json, weights_by_position
 from app.training.fields import FIELDS, Field, as_text, values_of
 from app.training.recipes import (
     differences,
@@ -17,6 +17,7 @@ from app.training.recipes import (
     misses_classes,
     recipe_of,
     weight_words,
+    with_network,
 )
 
 PAPERS_SIX = ("angry", "fear", "happy", "neutral", "sad", "surprise")
@@ -101,6 +102,23 @@ def test_a_refusal_names_the_field_and_its_range(field, value, sentence):
 def test_an_unknown_field_is_refused_with_those_there_are():
     with pytest.raises(Invalid, match="no field “momentum”; it has frozen_epochs, "):
         edit(RECIPES["default"], {"momentum": 0.9}, start="none", class_names=PETS)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("start", ["auto", "imagenet", "none"])
+def test_another_network_can_be_chosen_in_the_form_of_each_recipe(name, start):
+    recipe = RECIPES[name]
+    shown = {f.name: as_text(values_of(recipe, tunes=False)[f.name]) for f in fields_for(start, recipe)}
+    edited = edit(recipe, shown | {"network": LITE, "epochs": "4"}, start=start, class_names=PAPERS_SIX)
+    assert edited.network == LITE
+    assert edited.phases[-1].epochs == 4
+    if edited.early_size and start != "none":
+        assert edited.early_epochs < sum(phase.epochs for phase in edited.phases)
+
+
+def test_todays_recipe_of_the_same_name_keeps_the_network_of_a_run():
+    assert recipe_of(stored(with_network(RECIPES["photos"], LITE))).network == LITE
+    assert recipe_of(stored(RECIPES["photos"])) == RECIPES["photos"]
 
 
 def test_a_network_that_goes_on_stays_what_it_is():

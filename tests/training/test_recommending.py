@@ -90,8 +90,9 @@ def test_from_random_weights_photographs_get_more_pixels_and_steps_than_small_im
 
 
 def test_without_weights_of_the_usual_network_photographs_get_one_whose_weights_came_with_toploss():
-    name, changes = choose(photographs(400), USUAL, weights=Weights("auto", ABSENT), start="auto")
-    assert (name, changes["network"]) == ("photos", LITE)
+    for start in ("auto", "imagenet"):
+        name, changes = choose(photographs(400), USUAL, weights=Weights("auto", ABSENT), start=start)
+        assert (name, changes["network"]) == ("photos", LITE)
 
 
 @pytest.mark.parametrize("start", ["auto", "imagenet", "/models/a.pth"])

@@ -2,6 +2,7 @@
 
 from app.db.engine import Database
 from app.ml.recipes import RECIPES
+from app.training.models import Run
 from app.training.repeats import Repeat, repeat_of
 from tests.factories import Made, make_run
 
@@ -26,3 +27,23 @@ def test_only_a_finished_run_that_is_alike_in_everything_is_repeated(database: D
     with database.read() as session:
         assert repeat_of(session, **asked) == Repeat(made.run_id, "Model 1", free_seed=2)  # type: ignore[arg-type]
         assert [repeat_of(session, **asked | other) for other in others] == [None] * 5  # type: ignore[arg-type]
+
+
+def test_a_run_of_a_version_whose_recipes_had_fewer_fields_is_repeated_too(
+    database: Database, made: Made
+) -> None:
+    with database.write() as session:
+        run = session.get_one(Run, made.run_id)
+        run.recipe = {key: value for key, value in run.recipe.items() if key != "network"}
+    with database.read() as session:
+        found = repeat_of(
+            session,
+            dataset_id=made.dataset_id,
+            version_id=made.version_id,
+            recipe=RECIPES["quick"],
+            weights="none",
+            parent_id=None,
+            seed=0,
+        )
+        assert found is not None
+        assert found.run_id == made.run_id

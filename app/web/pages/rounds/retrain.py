@@ -18,7 +18,7 @@ from app.review.policy import count_waiting
 from app.rounds.changes import LabelChanges, changes_since
 from app.rounds.first_look import can_look_again
 from app.rounds.retraining import retrain
-from app.training.recipes import choose_recipe, recipe_of
+from app.training.recipes import choose_recipe, recipe_of, with_network
 from app.training.runs import get_run
 from app.training.starts import Weights, weights_now
 from app.web.deps import Admin, Config, Db
@@ -187,7 +187,11 @@ def _retrain_page(
                         f"As {run.name}",
                         f"{run.name} learnt by it.",
                     ),
-                    *(Offered(name, each) for name, each in RECIPES.items() if name != own.name),
+                    *(
+                        Offered(name, with_network(each, own.network) if asked.start == "parent" else each)
+                        for name, each in RECIPES.items()
+                        if name != own.name
+                    ),
                 ],
                 chosen=asked.recipe.name if asked.recipe.name in RECIPES else FITTED,
                 start=asked.start,

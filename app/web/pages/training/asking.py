@@ -67,7 +67,10 @@ def asked_recipe(
     recipe, start, edited = usual, choose_start(None, setting=setting, parent=parent), usual
     try:
         start = choose_start(sent.get("start") or None, setting=setting, parent=parent)
-        recipe = edited = choose_recipe(sent["recipe"]) if sent.get("recipe") else usual
+        recipe = choose_recipe(sent["recipe"]) if sent.get("recipe") else usual
+        if start == "parent":  # it goes on with the network of its parent, by whose recipe `usual` is
+            recipe = with_network(recipe, usual.network)
+        edited = recipe
         edited = edit(
             recipe, changes_of(sent, recipe=recipe, class_names=names), start=start, class_names=names
         )

@@ -20,7 +20,7 @@ Table = tuple[Sequence[str], Iterable[Row]]  # header and rows
 
 _STARTS = (  # notes of older runs have their older words
     r"The network(?:'s body)? starts from "
-    r"(?:its parent run|the model before it|ImageNet weights \([^)]*\))\."
+    r"(?:its parent run|the model before it|ImageNet weights \([^)]*\)|the ImageNet weights of [^.]*)\."
 )
 
 FACTS = {
@@ -141,7 +141,7 @@ def _origin(run: Run) -> tuple[tuple[str, str], ...]:
     if run.kind == OWN_MODEL:
         said = "out of sample" if run.is_out_of_sample else "in sample"
         return ("File", f"{run.weights}, sha256 {run.recipe['sha256']}"), ("Predictions", said)
-    start = run.parent_name or stored_words(run.weights)
+    start = run.parent_name or stored_words(run.weights, network=run.network)
     return ("Starts from", start), ("Seed", str(run.seed))
 
 

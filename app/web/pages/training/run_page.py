@@ -205,7 +205,7 @@ def _rates(
 
 
 def _recipe_words(run: Run) -> str:
-    start = run.parent_name or stored_words(run.weights)
+    start = run.parent_name or stored_words(run.weights, network=run.network)
     return f"{words_of(recipe_from_json(run.recipe), start=run.weights)}, from {start}, seed {run.seed}"
 
 

@@ -95,7 +95,7 @@ def look(name: str, database: Db, admin: Admin) -> Response:
 
 def _row(run: RunSummary) -> ModelRow:
     took = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else None
-    start = stored_words(run.weights)
+    start = stored_words(run.weights, network=run.network)
     if run.kind == FIRST_LOOK:
         return ModelRow(run, title_of(run), labels_words(run.version), run.weights, took)
     if run.kind == OWN_MODEL:
