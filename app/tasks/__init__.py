@@ -7,6 +7,7 @@ from importlib import import_module
 from types import ModuleType
 
 from app.jobs.engine import JobContext, Progress, Task
+from app.ml.recipes import LITE, Network
 from app.tasks import progress
 
 # Jobs of several kinds run in threads of one worker. torchvision and fastai import each other's parts in a
@@ -18,6 +19,13 @@ def load(module: str) -> ModuleType:
     """A module of this package, which may load torch: seconds that an idle worker need not spend."""
     with _LOADING:
         return import_module(f"app.tasks.{module}")
+
+
+def load_network(network: Network) -> None:
+    """Load what this network needs beside torch, while no other job loads anything."""
+    if network == LITE:
+        with _LOADING:
+            import_module("app.ml.backbone").load_timm()
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from app.ml.decoding import decode_square
 from app.ml.device import usable_cores, use_threads
 from app.ml.scorer import predict_squares
 from app.photos.photos import photo_path, photos_of_job, record_look
+from app.tasks import load_network
 from app.tasks.plan import network_name
 from app.training.folds import WHOLE
 from app.training.models import Photo
@@ -25,7 +26,8 @@ def run(context: JobContext) -> None:
     """Predict the job's remaining photos, so a restart resumes; a missing file does not stop the rest."""
     settings = context.settings
     folder = settings.runs_dir / str(context.job.arguments["run"]) / network_name(WHOLE)
-    size = checkpoints.load(folder).recipe.image_size
+    recipe = checkpoints.load(folder).recipe
+    load_network(recipe.network)
     use_threads(settings.worker_threads or usable_cores())  # as a training in this process does
     with context.database.read() as session:
         photos = photos_of_job(session, job_id=context.job.id)
@@ -36,7 +38,7 @@ def run(context: JobContext) -> None:
         context.report("Predicting photos", done, len(photos))
         if context.should_stop():
             raise Cancelled("The prediction of the photos was stopped.")
-        square = _decode(context, photo, size, scales)
+        square = _decode(context, photo, recipe.image_size, scales)
         if square is not None:
             decoded.append((photo.id, square))
     if not decoded:

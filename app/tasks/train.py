@@ -22,6 +22,7 @@ from app.ml.finder import find_learning_rate
 from app.ml.images import Images
 from app.ml.trainer import train
 from app.ml.watch import TrainingProgress
+from app.tasks import load_network
 from app.tasks.ending import end, ending_badly
 from app.tasks.images import TrainingImages, prepare
 from app.tasks.machine import machine_facts
@@ -57,6 +58,7 @@ def run(context: JobContext) -> None:
         return
     with ending_badly(context, run_id, kept="the last checkpoint is kept"):
         plan = make_plan(context, started)
+        load_network(plan.recipe.network)
         with keep_freed_memory():
             prepared = prepare(context, plan)
             note = _train_and_rank(context, prepared)

@@ -21,7 +21,7 @@ from app.errors import Cancelled
 from app.jobs.engine import JobContext
 from app.jobs.models import Job
 from app.measuring.evaluations import evaluate_run
-from app.ml.recipes import RECIPES, Phase, Recipe
+from app.ml.recipes import LITE, RECIPES, Phase, Recipe
 from app.ranking.embeddings import read_embedding
 from app.ranking.models import Prediction, StagedPrediction
 from app.review.gold import draw_gold
@@ -78,7 +78,13 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path / "data", worker_threads=1, _env_file=None)
 
 
-def ask(database: Database, dataset_id: int, recipe: Recipe, parent_id: int | None = None) -> int:
+def ask(
+    database: Database,
+    dataset_id: int,
+    recipe: Recipe,
+    parent_id: int | None = None,
+    weights: str = "none",
+) -> int:
     with database.write() as session:
         version = latest_version(session, dataset_id=dataset_id)
         return request_run(
@@ -86,7 +92,7 @@ def ask(database: Database, dataset_id: int, recipe: Recipe, parent_id: int | No
             dataset_id=dataset_id,
             version_id=version.id,
             recipe=recipe,
-            weights="none",
+            weights=weights,
             parent_id=parent_id,
             seed=1,
             user_id=None,
@@ -326,6 +332,22 @@ def test_with_folds_every_training_image_is_judged_by_a_network_that_never_saw_i
     assert set(folds) == {-1, 0, 1}
     for fold in (0, 1):
         assert (settings.runs_dir / str(run_id) / f"fold-{fold}" / "model.safetensors").exists()
+
+
+def test_a_network_that_came_with_toploss_is_trained_without_a_download_and_trained_further(
+    database: Database, settings: Settings, dataset: int
+) -> None:
+    recipe = replace(TINY, network=LITE, phases=(replace(TINY.phases[0], epochs=1),))
+    run_id = ask(database, dataset, recipe, weights="imagenet")
+    train.run(context_of(database, settings, run_id))
+    child_id = ask(database, dataset, TINY, run_id)  # by a recipe for another network
+    train.run(context_of(database, settings, child_id))
+    with database.read() as session:
+        run, child = (get_run(session, run_id=each) for each in (run_id, child_id))
+    assert (run.state, child.state) == ("finished", "finished")
+    assert "the ImageNet weights of EfficientNet-Lite0" in run.note
+    assert not list(settings.weights_dir.glob("*"))
+    assert (child.network, len(ranked(database, child_id))) == (LITE, 30)
 
 
 def test_what_the_first_look_doubts_comes_first_while_the_network_knows_little(
