@@ -184,7 +184,7 @@ WITHOUT_A_TEST_FILE = {
             db/connections.py db/copies.py db/engine.py
     """,
     "parts of one training, which tests/ml/test_trainer.py and tests/tasks/test_train.py run": """
-            ml/learner.py ml/network.py ml/watch.py tasks/ending.py tasks/machine.py tasks/plan.py
+            ml/learner.py ml/watch.py tasks/ending.py tasks/machine.py tasks/plan.py
             tasks/progress.py tasks/ranking.py
     """,
     "declarations, which other tests of this file read": """
