@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from app.accounts.models import User
 from app.datasets.classes import get_class, rename_class
+from app.datasets.models import Dataset
 from app.db.engine import Database
 from app.review.checks import Answer
 from app.review.decisions import decide
@@ -114,7 +115,7 @@ def test_on_a_phone_each_value_of_a_row_has_a_name_and_no_column_is_out_of_sight
 def test_on_a_phone_no_table_is_columns_of_three_words(
     screen: Page, server: Server, live: tuple[Database, Made]
 ) -> None:
-    """Also those that are folded at first, and with long names of classes."""
+    """Also those that are folded at first, and with long names of classes and of the folder."""
     database, made = live
     make_run(database, made.dataset_id, correct(database, made), parent_id=made.run_id)
     with database.write() as session:
@@ -122,6 +123,7 @@ def test_on_a_phone_no_table_is_columns_of_three_words(
         rename_class(
             session, get_class(session, dataset_id=made.dataset_id, name="cat"), name=named, user_id=None
         )
+        session.get_one(Dataset, made.dataset_id).source = f"/srv/{'photographs_of_the_third_survey_' * 3}"
     screen.set_viewport_size({"width": 390, "height": 844})
     models = f"/models/{made.run_id + 1}"
     results = ("/results", "/results/history", "/results/errors-left", "/results/team", "/results/test-set")
