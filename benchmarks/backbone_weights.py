@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from app.ml.backbone import FEATURES, Embedder
-from app.ml.batches import IMAGENET, augment, resize
+from app.ml.batches import IMAGENET, augment, pixels, resize
 from app.ml.decoding import decode_square
 from app.ml.device import autocast, keep_freed_memory, use_threads
 from app.ml.network import build_model, zero_init
@@ -65,11 +65,6 @@ class Teacher:
         return (self._say(x) - self.mean) / self.std
 
 
-def pixels(images: np.ndarray) -> torch.Tensor:
-    """(n, h, w, 3) bytes to (n, 3, h, w), 0 to 1."""
-    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
-
-
 def main() -> None:
     """Train and write the file after each epoch."""
     parser = argparse.ArgumentParser(
@@ -85,7 +80,8 @@ def main() -> None:
     use_threads(1)
     files = sorted(path for path in options.folder.glob(options.pattern) if path.is_file())
     images = np.stack([decode_square(path.read_bytes(), round(options.size * 1.15)) for path in files])
-    teacher = Teacher(options.teacher, pixels(images[:: max(1, len(images) // 1000)]))
+    some = np.arange(0, len(images), max(1, len(images) // 1000))
+    teacher = Teacher(options.teacher, pixels(images, some, CPU))
     torch.manual_seed(0)
     pupil = Pupil().to(memory_format=torch.channels_last)
     averaged = torch.optim.swa_utils.AveragedModel(
@@ -104,7 +100,7 @@ def main() -> None:
             pupil.train()
             left = 0.0
             for rows in np.array_split(random.permutation(len(images)), steps):
-                x = resize(augment(pixels(images[rows]), VIEWS, generator), options.size)
+                x = resize(augment(pixels(images, rows, CPU), VIEWS, generator), options.size)
                 wanted = teacher(x)
                 with autocast(CPU):
                     said = pupil(IMAGENET.apply(x).contiguous(memory_format=torch.channels_last)).float()

@@ -35,8 +35,8 @@ class Lite0Body(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
         with nullcontext() if x.device.type != "cpu" else torch.autocast("cpu", enabled=False):
-            result: Tensor = super().forward(x.to(next(self.parameters()).dtype))  # type: ignore[no-untyped-call]
-            return result
+            x = x.to(next(self.parameters()).dtype)
+            return cast("Tensor", super().forward(x))  # type: ignore[no-untyped-call]
 
 
 def cut_lite0(network: Any) -> Lite0Body:

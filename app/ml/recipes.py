@@ -53,7 +53,7 @@ class Recipe:
     # in the loss: by class name, `frequency` for higher weights of rare classes, None for equal weights
     class_weights: tuple[tuple[str, float], ...] | Literal["frequency"] | None = None
     label_smoothing: float = 0.0
-    # share of an image's target that in each later epoch what the network said of it replaces; 0 is none
+    # share of an image's target that each later epoch replaces by what the network said of it; 0 is none
     self_adaptive: float = 0.0
     mixup: float = 0.0  # alpha of mixup's beta distribution; 0 is none
     weight_decay: float = 0.01  # fastai's default

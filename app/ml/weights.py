@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torchvision.models import ResNet34_Weights
 
 from app.ml import checkpoints, imagenet
-from app.ml.backbone import LITE_NORMALISATION, lite0
+from app.ml.backbone import LITE_NORMALISATION, load_backbone
 from app.ml.batches import IMAGENET, Normalisation
 from app.ml.errors import WeightsUnavailable
 from app.ml.network import build_model, cut_lite0, set_stem
@@ -48,7 +48,7 @@ def load_start(
         because = f": {start.why}" if start.why else ""
         return None, f"The network starts from random weights{because}."
     if start.kind == "imagenet" and network == LITE:
-        body = cut_lite0(lite0(pretrained=True))
+        body = cut_lite0(load_backbone())
         model[0].load_state_dict(body.state_dict())  # type: ignore[index]
         return (
             LITE_NORMALISATION,
@@ -146,7 +146,7 @@ def _fill(
     broken = sum(not bool(torch.isfinite(fitting[name]).all()) for name in body)
     if broken:
         raise WeightsUnavailable(
-            f"{origin} has {broken} tensors with values that are no finite numbers. {ADVICE}"
+            f"{origin} has {broken} tensors with values that are no finite numbers. {advice}"
         )
     head = with_head and needed <= fitting.keys()
     model.load_state_dict({n: t for n, t in fitting.items() if head or n.startswith("0.")}, strict=False)

@@ -37,6 +37,7 @@ class Field:
     from_nothing: bool = False  # only used if the network starts from random weights
     early: bool = False  # or from weights that the recipe is made for
     anew: bool = False  # not used if the network continues its parent's
+    network: str = ""  # only used in this network; nothing: in all
 
     @property
     def range(self) -> str:
@@ -169,6 +170,7 @@ FIELDS = (
         "choice",
         choices=("plain", "deep"),
         from_nothing=True,
+        network=RESNET34,
     ),
     Field(
         "flip",
@@ -212,8 +214,8 @@ FIELDS = (
     Field(
         "self_adaptive",
         "Self-adaptive targets",
-        "Share of an image’s label that, in each later epoch, what the network said of it replaces: a wrong "
-        "label is learnt from less and less. 0 is none, 0.1 usual; mixup switches it off.",
+        "Share of an image’s label that each later epoch replaces by what the model said of the image, so "
+        "wrong labels count less and less. 0 is none, 0.1 is usual; mixup switches it off.",
         "Loss and regularisation",
         high=0.5,
     ),

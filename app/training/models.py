@@ -9,7 +9,7 @@ from sqlalchemy import ForeignKey, Index, Integer, UniqueConstraint, column, fal
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from app.db.types import Base, FloatVector, now
-from app.ml.recipes import RESNET34
+from app.ml.recipes import RESNET34, complete
 from app.training.names import model_name, name_with_id
 
 TRAINING, FIRST_LOOK, OWN_MODEL = "training", "first look", "own model"  # the kinds of runs
@@ -76,8 +76,13 @@ class Run(Base):
 
     @property
     def network(self) -> str:
-        """Of which kind its network is."""
+        """The kind of its network."""
         return str(self.recipe.get("network", RESNET34))
+
+    @property
+    def whole_recipe(self) -> dict[str, Any]:
+        """The recipe of a training with the fields that later versions added, to compare it with another."""
+        return complete(self.recipe) if self.is_training else self.recipe
 
     @property
     def is_training(self) -> bool:

@@ -97,8 +97,8 @@ def estimate(
 ) -> Estimate | None:
     """The time of a training on `images`; `rest` are the other seconds. None without measurements.
 
-    An epoch takes the median pace of its network at its image size, or of all sizes if its own was not
-    measured, or of all networks.
+    An epoch takes the median pace of its network at its image size. If that was not measured, it takes that
+    of all sizes, and if nothing of its network was, that of all networks.
     """
     if not measured or not images:
         return None

@@ -9,7 +9,6 @@ from app.errors import Invalid
 from app.ml.recipes import (
     NETWORK_NAMES,
     RECIPES,
-    RESNET34,
     Network,
     Phase,
     Recipe,
@@ -156,7 +155,7 @@ def misses_classes(recipe: Recipe, class_names: Sequence[str]) -> bool:
 def _is_used(field: Field, start: Start, recipe: Recipe) -> bool:
     if field.anew:
         return start != "parent"
-    if field.name == "stem" and recipe.network != RESNET34:
+    if field.network and field.network != recipe.network:
         return False
     if start == "none" or not field.from_nothing:
         return True
@@ -173,6 +172,8 @@ def _known(name: str) -> Field:
 def _refuse_unused(field: Field, start: Start, recipe: Recipe) -> None:
     if field.anew and start == "parent":
         raise Invalid(f"{field.label} ({field.name}) is the parent's; choose another start to change it.")
+    if field.network and field.network != recipe.network:
+        raise Invalid(f"{field.label} ({field.name}) is part of {field.network} only; choose that network.")
     if not _is_used(field, start, recipe):
         raise Invalid(
             f"{field.label} ({field.name}) can be changed only for a network that starts from random "

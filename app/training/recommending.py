@@ -111,8 +111,8 @@ def _choose(
             changes,
             "A model that knows other photographs learns the classes from few of these.",
         )
-    why = f" ({starting.offer.why})" if starting.offer.why else ""
     if start != "none":
+        why = f" ({starting.offer.why})" if starting.offer.why else ""
         changes = _affordable("photos", SIZES, shape, paces, start, {"network": LITE, "epochs": tuned})
         reason = (
             f"There are no ImageNet weights of {NETWORK_NAMES[RESNET34]}{why}; those of the smaller "
@@ -124,10 +124,9 @@ def _choose(
     changes = _affordable(
         "default", RANDOM_SIZES, shape, paces, "none", {"batch_size": 32, "early_size": 64, "epochs": epochs}
     )
-    lead = "It starts from random weights" if start == "none" else f"There are no ImageNet weights{why}"
     reason = (
-        f"{lead}, and from random ones a model learns little from photographs unless there are many; the "
-        "first look may be enough."
+        "It starts from random weights, and from random ones a model learns little from photographs unless "
+        "there are many; the first look may be enough."
     )
     return "default", changes, reason
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.ml.recipes import Recipe, complete, to_json
+from app.ml.recipes import Recipe, to_json
 from app.training.models import Run
 
 
@@ -58,8 +58,7 @@ def _repeat(session: Session, dataset_id: int, kind: tuple[Any, ...], seed: int)
 
 
 def _kind(run: Run) -> tuple[Any, ...]:
-    recipe = complete(run.recipe) if run.is_training else run.recipe
-    return run.version_id, recipe, _start(run.weights), run.parent_id
+    return run.version_id, run.whole_recipe, _start(run.weights), run.parent_id
 
 
 def _start(weights: str) -> str:

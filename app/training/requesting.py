@@ -12,7 +12,7 @@ from app.datasets.catalog import class_names, lock_dataset, refuse_archived
 from app.datasets.gold import get_gold_part
 from app.errors import Conflict, Invalid, NotNow
 from app.jobs import requests as jobs
-from app.ml.recipes import Recipe, complete, to_json
+from app.ml.recipes import Recipe, to_json
 from app.training import first_looks
 from app.training.models import FIRST_LOOK, OWN_MODEL, Run
 from app.training.numbers import next_number
@@ -44,12 +44,11 @@ def request_run(
     lock_dataset(session, dataset_id=dataset_id)
     refuse_archived(session, dataset_id=dataset_id)
     parent = get_run(session, run_id=parent_id, dataset_id=dataset_id) if parent_id else None
-    if parent:  # it goes on with the parent's network
-        recipe = with_network(recipe, parent.network)
-    asked: dict[str, Any] = json.loads(to_json(recipe))  # in the form that the database returns
-    stored = "parent" if parent_id else weights
     if parent:
         refuse_without_network(parent)
+        recipe = with_network(recipe, parent.network)  # it continues that network
+    asked: dict[str, Any] = json.loads(to_json(recipe))  # in the form that the database returns
+    stored = "parent" if parent_id else weights
     if parent and recipe.folds and parent.recipe["folds"] != recipe.folds:
         raise Invalid(
             f"{parent.name} has {parent.recipe['folds']} folds and the recipe {recipe.name} has "
@@ -59,8 +58,7 @@ def request_run(
     for other in session.scalars(
         select(Run).where(Run.dataset_id == dataset_id, Run.state.in_(jobs.OPEN_STATES))
     ):
-        recipe_there = complete(other.recipe) if other.is_training else other.recipe
-        known = (other.version_id, recipe_there, other.parent_id, other.weights, other.seed)
+        known = (other.version_id, other.whole_recipe, other.parent_id, other.weights, other.seed)
         if known == (version_id, asked, parent_id, stored, seed):
             raise NotNow(
                 f"{other.name} is already {other.state} with this recipe, version and seed; wait for it, "

@@ -58,7 +58,8 @@ def starts(*, setting: str, parent: bool) -> tuple[Start, ...]:
 def begins(start: Start, recipe: Recipe) -> Start:
     """The start with `auto` settled as far as the recipe alone settles it.
 
-    It is `imagenet` for a network whose weights came with Toploss, `none` for a recipe that is made for that.
+    It is `imagenet` for a network whose weights came with Toploss, and `none` for a recipe that is made for
+    random weights.
     """
     if start == "auto" and has_own_weights(recipe):
         return "imagenet"

@@ -68,7 +68,7 @@ def asked_recipe(
     try:
         start = choose_start(sent.get("start") or None, setting=setting, parent=parent)
         recipe = choose_recipe(sent["recipe"]) if sent.get("recipe") else usual
-        if start == "parent":  # it goes on with the network of its parent, by whose recipe `usual` is
+        if start == "parent":  # it continues the parent's network, and `usual` is the parent's recipe
             recipe = with_network(recipe, usual.network)
         edited = recipe
         edited = edit(
