@@ -5,34 +5,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from app.ml import checkpoints
 from app.ml.backbone import load_backbone
+from app.ml.errors import WeightsUnavailable
 from app.ml.inference import Judge
 from app.ml.learner import build_learner
 from app.ml.network import build_model, cut_lite0, layer_groups
 from app.ml.recipes import LITE, StartFrom
 from app.ml.scorer import predict_log_probs
-from app.ml.trainer import train
 from tests.ml.conftest import NAMES, TINY
+from tests.ml.test_trainer import train_tiny
 
 CPU = torch.device("cpu")
 RECIPE = replace(TINY, network=LITE, folds=0, averaging=0.0, phases=(replace(TINY.phases[0], epochs=1),))
-
-
-def fit(coloured, folder, start):
-    images, labels = coloured
-    return train(
-        images,
-        labels,
-        train_index=np.arange(24),
-        valid_index=np.arange(24, 36),
-        class_names=NAMES,
-        recipe=RECIPE,
-        start=start,
-        seed=1,
-        folder=folder,
-    )
 
 
 def test_it_begins_as_the_backbone_of_the_first_look(coloured, tmp_path):
@@ -64,17 +51,32 @@ def test_its_layers_are_in_three_groups_and_each_is_in_one():
 
 
 def test_what_it_has_learnt_is_stored_and_goes_on_in_a_retrain(coloured, tmp_path):
-    first = fit(coloured, tmp_path / "first", StartFrom("imagenet"))
+    first = train_tiny(tmp_path / "first", *coloured, recipe=RECIPE, start=StartFrom("imagenet"))
     said = np.exp(predict_log_probs(first.folder, coloured[0], np.arange(36)))
     assert said.sum(axis=1) == pytest.approx(1, abs=1e-3)
-    retrained = fit(coloured, tmp_path / "second", StartFrom.from_parent(first.folder))
+    retrained = train_tiny(
+        tmp_path / "second", *coloured, recipe=RECIPE, start=StartFrom.from_parent(first.folder)
+    )
     assert retrained.notes[0] == "The network starts from the model before it."
     begun, gone_on = (checkpoints.load(each.folder) for each in (first, retrained))
     assert gone_on.recipe.network == LITE
     assert gone_on.normalisation == begun.normalisation
-    # a file of its weights is a start as well, and another network's is refused
-    file = first.folder / begun.weights
-    assert "starts from" in fit(coloured, tmp_path / "third", StartFrom("file", file)).notes[0]
+    file = StartFrom("file", first.folder / begun.weights)
+    again = train_tiny(tmp_path / "third", *coloured, recipe=RECIPE, start=file)
+    assert again.notes[0] == f"The network starts from {begun.weights}."
+
+
+def test_a_file_of_another_network_is_refused_with_what_to_choose(coloured, tmp_path):
+    file = tmp_path / "resnet34.safetensors"
+    save_file(build_model(3).state_dict(), file)
+    with pytest.raises(WeightsUnavailable, match=r"is no EfficientNet-Lite0.*Choose the start imagenet"):
+        train_tiny(tmp_path / "run", *coloured, recipe=RECIPE, start=StartFrom("file", file))
+
+
+def test_it_trains_in_float32_on_a_cpu_whatever_autocast_says():
+    body = build_model(3, network=LITE)[0]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert body(torch.rand(2, 3, 32, 32)).dtype == torch.float32
 
 
 def test_it_judges_as_it_was_trained():

@@ -115,6 +115,11 @@ def test_another_network_can_be_chosen_in_the_form_of_each_recipe(name, start):
         assert edited.early_epochs < sum(phase.epochs for phase in edited.phases)
 
 
+def test_the_first_layers_of_one_network_are_no_field_of_another():
+    with pytest.raises(Invalid, match="part of resnet34 only; choose that network"):
+        edit(RECIPES["quick"], {"network": LITE, "stem": "deep"}, start="none", class_names=PETS)
+
+
 def test_todays_recipe_of_the_same_name_keeps_the_network_of_a_run():
     assert recipe_of(stored(with_network(RECIPES["photos"], LITE))).network == LITE
     assert recipe_of(stored(RECIPES["photos"])) == RECIPES["photos"]

@@ -7,7 +7,7 @@ import pytest
 
 from app.errors import Invalid
 from app.ml.imagenet import Offer
-from app.ml.recipes import LITE, RECIPES, takes_weights, to_json
+from app.ml.recipes import LITE, RECIPES, RESNET34, takes_weights, to_json
 from app.settings import Settings
 from app.training.models import Run
 from app.training.recipes import edit, fields_for
@@ -18,6 +18,7 @@ from app.training.starts import (
     facts_of_start,
     requested_start,
     starts,
+    stored_words,
     weights_of,
 )
 
@@ -106,3 +107,5 @@ def test_weights_that_came_with_toploss_need_no_download():
     assert facts_of_start("auto", lite) == {FROM_AUTO: True}
     run = Run(weights="imagenet", recipe=json.loads(to_json(lite)), facts={})
     assert requested_start(run, Settings(_env_file=None)) == "ImageNet weights, which came with Toploss"
+    assert stored_words("imagenet", network=run.network) == "ImageNet weights of EfficientNet-Lite0"
+    assert stored_words("imagenet", network=RESNET34) == "ImageNet weights"

@@ -1,6 +1,7 @@
 """Before a run: what changes, what it costs, and a recipe whose numbers can be changed without JavaScript."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from sqlalchemy import Engine, event, select
 from app.datasets.catalog import lock_dataset
 from app.datasets.models import Sample
 from app.db.engine import Database
-from app.ml.recipes import RECIPES, recipe_from_json
+from app.ml.recipes import LITE, RECIPES, RESNET34, recipe_from_json
 from app.training.ending import end_run
 from app.training.fields import FIELDS
 from app.training.models import Run
+from app.web.pages.training.asking import asked_recipe
 from tests.factories import Made, import_folder, make_first_look, make_run, write_images
 from tests.web.asking import sure
 from tests.web.html import flat
@@ -308,6 +310,22 @@ def test_after_an_edited_run_the_retrain_offers_its_recipe_again(
     assert f"As {edited.name}" in page
     ada.post("/d/faces/models/retrain", data=form_of(page) | {"seed": "1"})
     assert newest(database).recipe["dropout"] == 0.25
+
+
+def test_a_retrain_by_any_recipe_continues_the_network_of_its_model() -> None:
+    own = replace(RECIPES["photos"], network=LITE)
+    asked = [
+        asked_recipe(
+            {"recipe": "quick", "start": start},
+            usual=own,
+            setting="none",
+            parent=True,
+            names=["a", "b"],
+            problem="",
+        )
+        for start in ("parent", "none")
+    ]
+    assert [each.edited.network for each in asked] == [LITE, RESNET34]
 
 
 def test_a_run_that_goes_on_says_what_the_next_one_waits_behind(

@@ -1,5 +1,5 @@
 from app.training.models import FIRST_LOOK, Run
-from app.web.pages.training.run_figures import facts_of
+from app.web.pages.training.run_figures import facts_of, note_of
 
 FIGURES = {
     "used": True,
@@ -39,3 +39,9 @@ def test_a_first_look_says_how_many_copies_it_has_found_and_where_it_stopped() -
     assert words(candidates=1, compared=1, found=0) == "0 found; 1 pair of similar images compared"
     found = words(candidates=3000, compared=1200, found=7)
     assert found == "7 found; 1,200 pairs of similar images compared, the most similar of 3,000"
+
+
+def test_where_a_network_starts_is_a_fact_and_no_note() -> None:
+    starts = "The network's body starts from the ImageNet weights of EfficientNet-Lite0."
+    run = Run(note=f"{starts} Two images are gone.", facts={}, weights="imagenet", recipe={})
+    assert note_of(run) == "Two images are gone."

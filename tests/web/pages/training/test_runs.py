@@ -299,6 +299,9 @@ def test_a_running_first_look_shows_its_progress(
     assert "Looking at every image" in page
     assert "What it has seen is kept; you can resume from there." in page
     assert "The first look is running" in flat(browser_of["ann"].get("/d/pets/review").text)
+    assert "A new one waits behind it; you can review" in flat(
+        browser_of["ada"].get("/d/pets/models/train").text
+    )
 
 
 def test_a_recipe_card_says_pixels_epochs_start_and_time_and_one_is_recommended(
